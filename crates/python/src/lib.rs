@@ -1,1 +1,3 @@
 //! python
+
+pub mod edit;
