@@ -5,10 +5,21 @@
 //! takes a [`Patch`](loopmend_model::Patch). Start with [`read_tree`].
 
 mod decode;
+mod distribution;
+mod ini;
+mod installed;
+mod locks;
+mod own_settings;
+mod pins;
+mod pyproject;
+mod pytest;
+mod python_range;
 mod read;
 mod root;
+mod settings;
 mod walk;
 
 pub use decode::{DecodeError, Encoded, decode_config, decode_source};
+pub use own_settings::OwnSettingsError;
 pub use read::{ReadOptions, ReadTreeError, read_tree};
 pub use root::find_root;

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use loopmend_model::{ConfigFile, Note, Settings, Tree};
+use loopmend_model::{ConfigFile, Note, Tree};
 use thiserror::Error;
 
 use crate::decode::decode_config;
+use crate::own_settings::OwnSettingsError;
 use crate::root::{marked_root, own_folder};
+use crate::settings::read_settings;
 use crate::walk::{LARGEST, walk};
 
 /// What to read, and with what help.
@@ -39,6 +41,9 @@ pub enum ReadTreeError {
         /// What the system says.
         source: io::Error,
     },
+    /// `[tool.loopmend]` says something that is not understood.
+    #[error("read the settings: {0}")]
+    Settings(#[from] OwnSettingsError),
     /// A glob that is none.
     #[error("understand the exclusion `{glob}`: {reason}")]
     Glob {
@@ -78,14 +83,16 @@ pub fn read_tree(path: &Path, options: &ReadOptions) -> Result<Tree, ReadTreeErr
 
     let mut notes = Vec::new();
     let configs = read_configs(&root, &mut notes);
-    let exclude = exclusions(&root, &options.exclude)?;
+    let (settings, mut globs) = read_settings(&root, &configs, options.environment.as_deref(), &mut notes)?;
+    globs.extend(options.exclude.iter().cloned());
+    let exclude = exclusions(&root, &globs)?;
     let mut found = walk(&root, &starts, exclude, options.threads);
     found.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     found.files.dedup_by(|a, b| a.path == b.path);
     notes.append(&mut found.notes);
     notes.sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
     notes.dedup();
-    Ok(Tree { files: found.files, configs, settings: Settings::default(), notes })
+    Ok(Tree { files: found.files, configs, settings, notes })
 }
 
 fn exclusions(root: &Path, globs: &[String]) -> Result<Gitignore, ReadTreeError> {
