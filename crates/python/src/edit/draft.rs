@@ -43,16 +43,18 @@ impl Draft {
 
 /// The edits that make `after` of `before`.
 pub fn difference(before: &str, after: &str) -> Vec<Edit> {
-    let diff = TextDiff::from_lines(before, after);
-    let starts = |lines: Vec<&str>| {
+    let old_lines: Vec<&str> = before.split_inclusive('\n').collect();
+    let new_lines: Vec<&str> = after.split_inclusive('\n').collect();
+    let diff = TextDiff::from_slices(&old_lines, &new_lines);
+    let starts = |lines: &[&str]| {
         let mut starts = vec![0];
         for line in lines {
             starts.push(starts[starts.len() - 1] + line.len());
         }
         starts
     };
-    let old = starts(before.split_inclusive('\n').collect());
-    let new = starts(after.split_inclusive('\n').collect());
+    let old = starts(&old_lines);
+    let new = starts(&new_lines);
     let mut edits = Vec::new();
     for op in diff.ops() {
         let (from, to) = (op.old_range(), op.new_range());

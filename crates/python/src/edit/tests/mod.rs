@@ -1,5 +1,7 @@
 //! One file for each room of primitives; all check that what parsed still parses.
 
+mod arguments;
+mod expressions;
 mod statements;
 mod wrap;
 
