@@ -23,6 +23,9 @@ pub struct Incident {
     pub channel: Channel,
     /// The thread named by `Exception in thread NAME`.
     pub thread: Option<String>,
+    /// The service, container or unit that a log's prefix names (`api-1  | `): another program than the reader's may be speaking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// The pytest test (or the one whose fixture) named by the section it stands in.
     pub test: Option<String>,
     /// First and last line of the text that it was read from, counted from 1; of the first copy if `count > 1`.

@@ -97,8 +97,11 @@ impl Version {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('v');
         let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
-        let release: Vec<u64> =
-            text[..end].split('.').filter(|part| !part.is_empty()).map_while(|part| part.parse().ok()).collect();
+        let release: Vec<u64> = text[..end]
+            .split('.')
+            .filter(|part| !part.is_empty())
+            .map_while(|part| part.parse().ok())
+            .collect();
         if release.is_empty() {
             return None;
         }

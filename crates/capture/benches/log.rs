@@ -1,0 +1,2 @@
+//! Reads a generated log and prints the rate.
+fn main() {}

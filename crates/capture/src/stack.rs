@@ -1,0 +1,66 @@
+//! Frames in a bounded number.
+
+use std::collections::VecDeque;
+
+use loopmend_model::Frame;
+
+/// Frames kept at either end of a stack.
+const KEPT: usize = 1000;
+/// Characters kept of a source line.
+const SOURCE: usize = 1000;
+
+/// A stack of which the middle is left out when it grows beyond reason.
+#[derive(Debug, Default)]
+pub(crate) struct Stack {
+    head: Vec<Frame>,
+    tail: VecDeque<Frame>,
+}
+
+impl Stack {
+    /// Adds an inner frame.
+    pub fn push(&mut self, frame: Frame) {
+        if self.head.len() < KEPT {
+            self.head.push(frame);
+        } else {
+            if self.tail.len() == KEPT {
+                self.tail.pop_front();
+            }
+            self.tail.push_back(frame);
+        }
+    }
+
+    /// The source line below the last frame, if it has none yet.
+    pub fn source(&mut self, line: &str) {
+        if let Some(frame) = self.tail.back_mut().or(self.head.last_mut())
+            && frame.source.is_none()
+        {
+            frame.source = Some(line.trim().chars().take(SOURCE).collect());
+        }
+    }
+
+    /// The line of the last frame, if it has none yet.
+    pub fn at(&mut self, line: u32) {
+        if let Some(frame) = self.tail.back_mut().or(self.head.last_mut())
+            && frame.line == 0
+        {
+            frame.line = line;
+        }
+    }
+
+    /// Whether the last frame has its source line.
+    pub fn has_source(&self) -> bool {
+        self.tail.back().or(self.head.last()).is_some_and(|frame| frame.source.is_some())
+    }
+
+    /// Whether no frame was seen.
+    pub fn is_empty(&self) -> bool {
+        self.head.is_empty()
+    }
+
+    /// The frames, and an empty stack again.
+    pub fn take(&mut self) -> Vec<Frame> {
+        let mut frames = std::mem::take(&mut self.head);
+        frames.extend(std::mem::take(&mut self.tail));
+        frames
+    }
+}

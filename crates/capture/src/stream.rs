@@ -1,0 +1,123 @@
+//! The lines of one program, without the prefixes that were put on them.
+
+use crate::block::{Block, Flow};
+use crate::fold::Fold;
+use crate::pytest::{Report, Step};
+use crate::{json, opening};
+
+/// One program's lines.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    /// The service or container that a prefix names; empty where none does.
+    pub source: String,
+    block: Option<Block>,
+    report: Option<Report>,
+    bounded: bool,
+}
+
+impl Stream {
+    /// A stream of this source.
+    pub fn new(source: &str) -> Self {
+        Self { source: source.to_owned(), ..Self::default() }
+    }
+
+    /// A text with an end of its own.
+    pub fn bounded(source: &str) -> Self {
+        Self { source: source.to_owned(), bounded: true, ..Self::default() }
+    }
+
+    /// Whether nothing is open, so that lines without a trigger can be skipped.
+    pub fn is_idle(&self) -> bool {
+        self.block.is_none() && self.report.is_none()
+    }
+
+    /// Reads the next line.
+    pub fn line(&mut self, text: &str, number: usize, fold: &mut Fold) {
+        let mut report = self.report.take().or_else(|| Report::open(text));
+        let Some(open) = &mut report else { return self.plain(text, number, false, None, fold) };
+        match open.line(text, number, self.block.is_some()) {
+            Step::Taken => {}
+            Step::Plain(text) => {
+                let test = open.test.clone();
+                let bounded = open.is_bounded();
+                self.plain(text, number, bounded, test.as_deref(), fold);
+            }
+            Step::Boundary(test) => self.flush(test.as_deref(), fold),
+            Step::Leave => {
+                let test = open.test.clone();
+                self.flush(test.as_deref(), fold);
+                for incident in open.take() {
+                    self.emit(incident, None, fold);
+                }
+                report = None;
+                if let Some(mut again) = Report::open(text) {
+                    let _ = again.line(text, number, false);
+                    report = Some(again);
+                } else {
+                    self.plain(text, number, false, None, fold);
+                }
+            }
+        }
+        if let Some(open) = &mut report {
+            for incident in open.take() {
+                self.emit(incident, None, fold);
+            }
+            if let Some((test, incident)) = open.summary.take()
+                && !fold.has_test(&test)
+            {
+                self.emit(incident, Some(&test), fold);
+            }
+        }
+        self.report = report;
+    }
+
+    fn plain(&mut self, text: &str, number: usize, bounded: bool, test: Option<&str>, fold: &mut Fold) {
+        if let Some(block) = &mut self.block {
+            if block.line(text, number) == Flow::Taken {
+                return;
+            }
+            self.flush(test, fold);
+        }
+        if text.len() > 40
+            && let Some(incidents) = json::read(text, &self.source, number)
+        {
+            for incident in incidents {
+                self.emit(incident, test, fold);
+            }
+            return;
+        }
+        self.block = opening::open(text, number);
+        if let Some(block) = &mut self.block {
+            block.bound(bounded || self.bounded);
+        }
+    }
+
+    fn flush(&mut self, test: Option<&str>, fold: &mut Fold) {
+        if let Some(incident) = self.block.take().and_then(Block::finish) {
+            self.emit(incident, test, fold);
+        }
+    }
+
+    fn emit(&self, mut incident: loopmend_model::Incident, test: Option<&str>, fold: &mut Fold) {
+        if incident.test.is_none() {
+            incident.test = test.map(str::to_owned);
+        }
+        if incident.service.is_none() && !self.source.is_empty() && !self.source.starts_with(':') {
+            incident.service = Some(self.source.clone());
+        }
+        fold.add(incident);
+    }
+
+    /// Ends the stream.
+    pub fn finish(&mut self, fold: &mut Fold) {
+        let report = self.report.take();
+        let test = report.as_ref().and_then(|report| report.test.clone());
+        self.flush(test.as_deref(), fold);
+        if let Some(mut report) = report {
+            report.end();
+            for incident in report.take() {
+                self.emit(incident, None, fold);
+            }
+        }
+    }
+}

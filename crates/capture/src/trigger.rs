@@ -1,0 +1,51 @@
+//! The search that finds the lines worth reading in a buffer of ordinary ones.
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use crate::symptom;
+
+/// What opens a block, beside the literals of the symptoms.
+const OPENINGS: [&str; 16] = [
+    "Traceback (most recent call last)",
+    "File \"",
+    "Exception ignored",
+    "Exception in thread",
+    "Warning: ",
+    "Warning:\n",
+    "Warning:\r",
+    " FAILURES =",
+    " ERRORS =",
+    " warnings summary ",
+    " short test summary info ",
+    "____ ",
+    "\"exc_type\"",
+    "\"stacktrace\"",
+    "Unclosed ",
+    "unclosed ",
+];
+
+/// Searching this many bytes pays for the larger automaton.
+const LARGE: usize = 1 << 20;
+
+static SMALL_SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| build(AhoCorasickKind::ContiguousNFA));
+static LARGE_SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| build(AhoCorasickKind::DFA));
+
+fn build(kind: AhoCorasickKind) -> AhoCorasick {
+    AhoCorasick::builder()
+        .kind(Some(kind))
+        .build(OPENINGS.into_iter().chain(symptom::needles()))
+        .expect("a few hundred short literals")
+}
+
+/// Where the first thing of interest ends, after `seen` bytes were read before.
+pub(crate) fn find(bytes: &[u8], seen: usize) -> Option<usize> {
+    let search = if seen + bytes.len() > LARGE { &LARGE_SEARCH } else { &SMALL_SEARCH };
+    search.find(bytes).map(|found| found.start())
+}
+
+/// Whether the line holds anything of interest.
+pub(crate) fn is_in(line: &str) -> bool {
+    SMALL_SEARCH.is_match(line) || line.ends_with("Warning:")
+}
