@@ -1,7 +1,9 @@
 //! One file for each room of primitives; all check that what parsed still parses.
 
 mod arguments;
+mod config;
 mod expressions;
+mod imports;
 mod statements;
 mod wrap;
 
