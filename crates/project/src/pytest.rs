@@ -29,16 +29,21 @@ pub(crate) fn pytest_settings(
         }
     }
     for path in ["pytest.ini", ".pytest.ini"] {
-        if let Some(text) = text(path) {
-            // It counts even when empty.
-            return settings(path, ini_options(&Ini::parse(text), "pytest").unwrap_or_default());
+        let Some(text) = text(path) else { continue };
+        let options = ini_options(&Ini::parse(text), "pytest");
+        // `pytest.ini` counts even when empty, its hidden twin since 9.
+        if options.is_some() || path == "pytest.ini" || native {
+            return settings(path, options.unwrap_or_default());
         }
     }
-    let table = pyproject.table(&["tool", "pytest"]);
-    if let Some(options) = pyproject.table(&["tool", "pytest", "ini_options"]) {
-        return settings("pyproject.toml", toml_options(options));
+    if let Some(table) = pyproject.table(&["tool", "pytest"]).filter(|_| native) {
+        let mut options = toml_options(table);
+        options.remove("ini_options");
+        if !options.is_empty() {
+            return settings("pyproject.toml", options);
+        }
     }
-    if let Some(table) = table.filter(|table| native && !table.is_empty()) {
+    if let Some(table) = pyproject.table(&["tool", "pytest", "ini_options"]) {
         return settings("pyproject.toml", toml_options(table));
     }
     for (path, section) in [("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")] {
@@ -118,5 +123,8 @@ mod tests {
         let native = ("pyproject.toml", "[tool.pytest]\nasyncio_mode = 'auto'\n");
         assert_eq!(read(&[native], Some(9)).1, "asyncio_mode=auto");
         assert_eq!(read(&[native], Some(8)), (None, String::new()));
+        let hidden = [(".pytest.ini", ""), ("tox.ini", "[pytest]\na=b\n")];
+        assert_eq!(read(&hidden, Some(9)).0.as_deref(), Some(".pytest.ini"));
+        assert_eq!(read(&hidden, Some(8)).0.as_deref(), Some("tox.ini"));
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn walk(root: &Path, starts: &[PathBuf], exclude: Gitignore, threads:
         Box::new(move |entry| {
             match entry {
                 Ok(entry) => local.visit(root, &entry),
-                Err(error) => local.found.notes.push(Note { path: None, message: error.to_string() }),
+                Err(error) => local.found.notes.push(note_of(root, &error)),
             }
             WalkState::Continue
         })
@@ -60,6 +60,17 @@ pub(crate) fn walk(root: &Path, starts: &[PathBuf], exclude: Gitignore, threads:
     let mut found = all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     settle_links(root, &mut found);
     found
+}
+
+/// What the walk stumbled over, without the path twice.
+fn note_of(root: &Path, error: &ignore::Error) -> Note {
+    match error {
+        ignore::Error::WithDepth { err, .. } => note_of(root, err),
+        ignore::Error::WithPath { path, err } => {
+            Note { path: relative(root, path), message: format!("not read: {err}") }
+        }
+        other => Note { path: None, message: other.to_string() },
+    }
 }
 
 /// One thread's share, added to the others' when the thread is done.
