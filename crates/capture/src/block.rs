@@ -240,6 +240,13 @@ impl Block {
                 if line.trim().is_empty() {
                     return self.content("");
                 }
+                if matches!(self.mode, Mode::Frames | Mode::Linked)
+                    && self.foreign < FOREIGN
+                    && !opening::is_open(line)
+                {
+                    self.foreign += 1;
+                    return Flow::Taken;
+                }
                 self.group = false;
                 self.content(line)
             }
@@ -454,7 +461,8 @@ impl Block {
             self.mode = Mode::Warning { many: false };
             return if many { Flow::Taken } else { Flow::Done };
         }
-        if !many || self.extra >= 40 || !self.bounded && opening::is_open(text) {
+        let inside = self.bounded || text.starts_with("    ") || trimmed.is_empty();
+        if !many || self.extra >= 40 || !inside && opening::is_open(text) {
             return Flow::Done;
         }
         self.extra += 1;
@@ -467,9 +475,6 @@ impl Block {
                 raised.message.push_str(trimmed);
                 if let Some((path, line, "")) = frame::place(trimmed) {
                     let frame = Frame { path: path.to_owned(), line, ..Frame::default() };
-                    if let Some(blamed) = raised.frames.last_mut() {
-                        blamed.source.get_or_insert_default();
-                    }
                     raised.frames.push(frame);
                 }
             }
@@ -636,10 +641,15 @@ impl Block {
     /// What was read, if it was anything.
     pub fn finish(mut self) -> Option<Incident> {
         self.cut();
-        if self.incident.exceptions.is_empty()
-            && let Some(loose) = self.loose.take()
-        {
-            self.incident.exceptions.push(loose);
+        if let Some(loose) = self.loose.take() {
+            match self.incident.exceptions.last_mut() {
+                None => self.incident.exceptions.push(loose),
+                Some(last) if last.kind.is_empty() && self.incident.channel == Channel::Log => {
+                    last.kind = loose.kind;
+                    last.message = loose.message;
+                }
+                Some(_) => {}
+            }
         }
         self.hits.sort_by_key(|(symptom, _)| symptom.general);
         for (symptom, message) in self.hits {

@@ -111,12 +111,15 @@ fn thread(line: &str, number: usize) -> Option<Block> {
 
 /// Frames whose header is missing, or a syntax error, which has none.
 fn headless(line: &str, number: usize) -> Option<Block> {
-    if !line.trim_start().starts_with("File \"") {
+    let start = line.trim_start();
+    let framed = start.starts_with("File \"") && frame::python(line).is_some();
+    if !framed && !start.starts_with("[Previous line repeated ") {
         return None;
     }
-    frame::python(line)?;
     let mut block = Block::new(Channel::Exception, Mode::Frames, number);
-    block.line(line, number);
+    if framed {
+        block.line(line, number);
+    }
     Some(block)
 }
 
@@ -139,6 +142,13 @@ fn message(line: &str, number: usize) -> Option<Block> {
         _ => Channel::Log,
     };
     let mut block = Block::new(channel, Mode::Context, number);
+    if channel == Channel::Exception
+        && let Some((kind, message)) = exception::parse(line.trim())
+        && exception::is_telling(kind)
+    {
+        block.close(kind, message);
+        return Some(block);
+    }
     block.see(line);
     if let Some((kind, message)) = hits
         .iter()

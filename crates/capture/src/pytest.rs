@@ -209,23 +209,22 @@ struct Failure {
     short: bool,
     /// The last exception is complete, and places below belong to it.
     complete: bool,
-    number: usize,
+    /// First and last line.
+    lines: (usize, usize),
 }
 
 impl Failure {
     fn block(&mut self) -> &mut Block {
-        let number = self.number;
-        self.block.get_or_insert_with(|| Block::new(Channel::Pytest, Mode::After, number))
+        let first = self.lines.0;
+        self.block.get_or_insert_with(|| Block::new(Channel::Pytest, Mode::After, first))
     }
 
     fn line(&mut self, line: &str, number: usize) {
         if self.block.is_none() && self.error.is_empty() && self.stack.is_empty() {
-            self.number = number;
+            self.lines.0 = number;
         }
-        if let Some(block) = &mut self.block
-            && !line.trim().is_empty()
-        {
-            block.incident.lines.1 = number;
+        if !line.trim().is_empty() {
+            self.lines.1 = number;
         }
         let short = std::mem::take(&mut self.short);
         if let Some(error) = line.strip_prefix('E')
@@ -369,7 +368,9 @@ impl Failure {
 
     fn finish(mut self) -> Option<Incident> {
         self.complete(None);
-        self.block.and_then(Block::finish)
+        let mut incident = self.block.and_then(Block::finish)?;
+        incident.lines = self.lines;
+        Some(incident)
     }
 }
 

@@ -7,9 +7,10 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use crate::symptom;
 
 /// What opens a block, beside the literals of the symptoms.
-const OPENINGS: [&str; 16] = [
+const OPENINGS: [&str; 17] = [
     "Traceback (most recent call last)",
     "File \"",
+    "[Previous line repeated ",
     "Exception ignored",
     "Exception in thread",
     "Warning: ",
