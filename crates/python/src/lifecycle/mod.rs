@@ -1,1 +1,182 @@
-//! l
+//! All files linked: the life of the loop in a source tree.
+//!
+//! [`Lifecycle::read`] lowers every file in parallel and links them. What is asked of it is computed when asked, and
+//! kept: [`infer`] goes backwards (what may this expression be?), [`flow`] forwards (where does this object go?),
+//! [`call`] joins calls to what they call, [`run`] finds where loops start and end, [`context`] under which of them a
+//! function runs, [`ends`] on which ways out of a function an object is still open, [`site`] lists the objects.
+//!
+//! Every answer is a function of the texts and settings alone: no order of threads or hashes shows in it.
+
+mod call;
+mod context;
+mod ends;
+mod flow;
+mod infer;
+mod module;
+mod reference;
+mod run;
+mod scope;
+mod site;
+mod value;
+
+use std::sync::{Arc, RwLock};
+
+use loopmend_model::{Settings, Tree};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use crate::catalogue::Catalogue;
+use crate::facts::{Facts, Name};
+
+pub use call::{Argument, CallSite};
+
+pub use context::{Repeat, Root};
+pub use ends::{Ends, Leak, LeakKind};
+pub use flow::{Flow, Origin, Place, Use, UseKind};
+pub use module::Modules;
+pub use reference::{ClassRef, ExprRef, FileId, FunctionRef, StmtRef};
+
+pub use run::{Run, RunKind};
+pub use scope::Lookup;
+pub use site::{Site, SiteKind};
+
+pub use value::{Kind, Value, Values};
+
+/// A tree of Python files, linked.
+#[derive(Debug)]
+pub struct Lifecycle {
+    files: Vec<Arc<Facts>>,
+    texts: Vec<Arc<str>>,
+    modules: Modules,
+    settings: Settings,
+    catalogue: Catalogue,
+    /// Writes to `….state.x`, `app[KEY]` and other objects whose class is not the project's, by name.
+    writes: FxHashMap<Name, Vec<FileId>>,
+    values: RwLock<FxHashMap<(ExprRef, u8), Values>>,
+    callers: RwLock<FxHashMap<(FunctionRef, u8), Arc<[CallSite]>>>,
+    mentioned: std::sync::OnceLock<FxHashMap<Name, Vec<FileId>>>,
+    sites: std::sync::OnceLock<Vec<Site>>,
+    runs: std::sync::OnceLock<Vec<Run>>,
+}
+
+impl Lifecycle {
+    /// Reads and links all files of a tree.
+    pub fn read(tree: &Tree) -> Self {
+        let files = tree
+            .files
+            .par_iter()
+            .map(|file| {
+                let (module, package) = module::name(&file.path);
+                Arc::new(crate::facts::lower(&file.path, &module, package, &file.text))
+            })
+            .collect();
+        let texts = tree.files.iter().map(|file| Arc::clone(&file.text)).collect();
+        Self::link(files, texts, tree.settings.clone())
+    }
+
+    /// The same tree with some files' texts changed (paths not in it are added); the other files are not read again.
+    pub fn with_changes(&self, changes: &[(String, Arc<str>)]) -> Self {
+        let mut files = self.files.clone();
+        let mut texts = self.texts.clone();
+        for (path, text) in changes {
+            let (module, package) = module::name(path);
+            let facts = Arc::new(crate::facts::lower(path, &module, package, text));
+            match files.binary_search_by(|file| file.path.as_str().cmp(path)) {
+                Ok(index) => {
+                    files[index] = facts;
+                    texts[index] = Arc::clone(text);
+                }
+                Err(index) => {
+                    files.insert(index, facts);
+                    texts.insert(index, Arc::clone(text));
+                }
+            }
+        }
+        Self::link(files, texts, self.settings.clone())
+    }
+
+    /// The same tree under other settings.
+    pub fn with_settings(&self, settings: Settings) -> Self {
+        Self::link(self.files.clone(), self.texts.clone(), settings)
+    }
+
+    fn link(files: Vec<Arc<Facts>>, texts: Vec<Arc<str>>, settings: Settings) -> Self {
+        let modules = Modules::new(&files);
+        let catalogue = Catalogue::new(&settings.resources);
+        let mut writes: FxHashMap<Name, Vec<FileId>> = FxHashMap::default();
+        for (index, facts) in files.iter().enumerate() {
+            for name in facts.writes.keys() {
+                writes.entry(name.clone()).or_default().push(FileId::new(index));
+            }
+        }
+        Self {
+            files,
+            texts,
+            modules,
+            settings,
+            catalogue,
+            writes,
+            values: RwLock::default(),
+            callers: RwLock::default(),
+            mentioned: std::sync::OnceLock::new(),
+            sites: std::sync::OnceLock::new(),
+            runs: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// Facts of a file.
+    pub fn facts(&self, file: FileId) -> &Facts {
+        &self.files[file.index()]
+    }
+
+    /// Text of a file.
+    pub fn text(&self, file: FileId) -> &Arc<str> {
+        &self.texts[file.index()]
+    }
+
+    /// All files, sorted by path.
+    pub fn files(&self) -> impl Iterator<Item = FileId> + use<> {
+        (0..self.files.len()).map(FileId::new)
+    }
+
+    /// The file at this path.
+    pub fn file(&self, path: &str) -> Option<FileId> {
+        self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok().map(FileId::new)
+    }
+
+    /// What the project's configuration and environment say.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What is known of libraries.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Modules of the tree by name.
+    pub fn modules(&self) -> &Modules {
+        &self.modules
+    }
+
+    /// Source text of an expression.
+    pub fn source(&self, expr: ExprRef) -> &str {
+        &self.texts[expr.file.index()][self.facts(expr.file).expr(expr.id).range]
+    }
+
+    /// All functions of the tree, lambdas and modules too.
+    pub fn functions(&self) -> impl Iterator<Item = FunctionRef> + '_ {
+        self.files().flat_map(|file| {
+            (0..self.facts(file).functions.len())
+                .map(move |index| FunctionRef { file, id: crate::facts::FunctionId::new(index) })
+        })
+    }
+
+    /// All classes of the tree.
+    pub fn classes(&self) -> impl Iterator<Item = ClassRef> + '_ {
+        self.files().flat_map(|file| {
+            (0..self.facts(file).classes.len())
+                .map(move |index| ClassRef { file, id: crate::facts::ClassId::new(index) })
+        })
+    }
+}

@@ -1,0 +1,403 @@
+//! Calls, joined to what they call.
+
+use super::infer::HOPS;
+use super::{ClassRef, ExprRef, FileId, FunctionRef, Kind, Lifecycle, Value};
+use crate::facts::{BindingId, BindingKind, ExprKind, Name, ParameterKind};
+
+/// A call of a function of the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallSite {
+    /// The call.
+    pub call: ExprRef,
+    /// The first parameter (`self`, `cls`) is not among the arguments.
+    pub bound: bool,
+}
+
+/// One argument of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// At this place.
+    Position(usize),
+    /// By this name.
+    Keyword(Name),
+}
+
+impl Lifecycle {
+    /// What is called: the values of the call's function expression.
+    pub fn callee(&self, call: ExprRef) -> super::Values {
+        match self.facts(call.file).expr(call.id).kind {
+            ExprKind::Call { func, .. } => self.infer(call.with(func)),
+            _ => super::Values::default(),
+        }
+    }
+
+    /// Dotted paths of the library functions and methods that a call may call (`asyncio.run`, `aiohttp.ClientSession.close`).
+    pub fn callee_paths(&self, call: ExprRef) -> Vec<Name> {
+        self.callee(call)
+            .iter()
+            .filter_map(|value| match value {
+                Value::External(path) | Value::Member(path, _) => Some(path.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Whether a call certainly or possibly calls one of these library paths.
+    pub fn calls_any(&self, call: ExprRef, paths: &[&str]) -> bool {
+        self.callee(call).iter().any(|value| match value {
+            Value::External(path) | Value::Member(path, _) => paths.contains(&path.as_str()),
+            _ => false,
+        })
+    }
+
+    /// Functions of the tree that a call may run; a class runs its `__init__`.
+    pub fn callees(&self, call: ExprRef) -> Vec<FunctionRef> {
+        let mut found: Vec<FunctionRef> = self
+            .callee(call)
+            .iter()
+            .filter_map(|value| match value {
+                Value::Function(function) | Value::Bound(function, _) => Some(*function),
+                Value::Class(class) => self.method(*class, "__init__"),
+                Value::Instance(Kind::Class(class), _) => self.method(*class, "__call__"),
+                _ => None,
+            })
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The argument given for a parameter (by name, or by place counted with `self`); the default is not looked at.
+    pub fn argument_for(&self, site: &CallSite, function: FunctionRef, index: usize) -> Option<ExprRef> {
+        let params = &self.facts(function.file).function(function.id).params;
+        let param = params.get(index)?;
+        let ExprKind::Call { args, keywords, .. } = &self.facts(site.call.file).expr(site.call.id).kind
+        else {
+            return None;
+        };
+        if param.kind != ParameterKind::PositionalOnly
+            && let Some(keyword) = keywords.iter().find(|keyword| keyword.name.as_ref() == Some(&param.name))
+        {
+            return Some(site.call.with(keyword.value));
+        }
+        if param.kind == ParameterKind::KeywordOnly {
+            return None;
+        }
+        let place = index.checked_sub(usize::from(site.bound))?;
+        let facts = self.facts(site.call.file);
+        let starred =
+            args.iter().take(place + 1).any(|&arg| matches!(facts.expr(arg).kind, ExprKind::Starred(_)));
+        if starred {
+            return None;
+        }
+        args.get(place).map(|&id| site.call.with(id))
+    }
+
+    /// The parameter that an argument is given for.
+    pub fn parameter_for(&self, function: FunctionRef, bound: bool, argument: &Argument) -> Option<usize> {
+        let params = &self.facts(function.file).function(function.id).params;
+        match argument {
+            Argument::Position(place) => {
+                let index = place + usize::from(bound);
+                params
+                    .get(index)
+                    .filter(|param| {
+                        matches!(param.kind, ParameterKind::Positional | ParameterKind::PositionalOnly)
+                    })
+                    .map(|_| index)
+            }
+            Argument::Keyword(name) => params.iter().position(|param| {
+                param.name == *name
+                    && matches!(param.kind, ParameterKind::Positional | ParameterKind::KeywordOnly)
+            }),
+        }
+    }
+
+    /// All calls of a function that were found in the tree, sorted. Calls through values that were not resolved are not
+    /// among them.
+    pub fn call_sites(&self, function: FunctionRef) -> Vec<CallSite> {
+        self.call_sites_within(function, HOPS - 1)
+    }
+
+    /// The same; `hops` bounds how far the receivers of calls are followed.
+    pub(super) fn call_sites_within(&self, function: FunctionRef, hops: u8) -> Vec<CallSite> {
+        let key = (function, hops);
+        if let Some(found) = self.callers.read().expect("no holder panics").get(&key) {
+            return found.to_vec();
+        }
+        let found = self.find_call_sites(function, hops);
+        self.callers.write().expect("no holder panics").insert(key, found.clone().into());
+        found
+    }
+
+    fn find_call_sites(&self, function: FunctionRef, hops: u8) -> Vec<CallSite> {
+        let of = self.facts(function.file).function(function.id);
+        let mut candidates = Vec::new();
+        if of.name == "__init__"
+            && let Some(class) = of.class
+        {
+            let class = ClassRef { file: function.file, id: class };
+            for heir in self.heirs(class) {
+                let name = self.facts(heir.file).class(heir.id).name.clone();
+                self.calls_named(&name, &mut candidates);
+            }
+        }
+        self.calls_named(&of.name, &mut candidates);
+        candidates.sort_unstable();
+        candidates.dedup();
+        let mut found = Vec::new();
+        for call in candidates {
+            let ExprKind::Call { func, .. } = self.facts(call.file).expr(call.id).kind else { continue };
+            for value in self.infer_within(call.with(func), hops).iter() {
+                let bound = match value {
+                    Value::Function(target) if *target == function => {
+                        // `Class.method(obj)` gives the receiver by hand; a class method does not.
+                        of.class.is_some() && self.decorated(function, &["classmethod"])
+                    }
+                    Value::Bound(target, _) if *target == function => {
+                        !self.decorated(function, &["staticmethod"])
+                    }
+                    Value::Class(class)
+                        if of.name == "__init__" && self.method(*class, "__init__") == Some(function) =>
+                    {
+                        true
+                    }
+                    Value::Instance(Kind::Class(class), _)
+                        if of.name == "__call__" && self.method(*class, "__call__") == Some(function) =>
+                    {
+                        true
+                    }
+                    _ => continue,
+                };
+                found.push(CallSite { call, bound });
+                break;
+            }
+        }
+        found
+    }
+
+    /// Calls whose function is written with this last name, or with a name that it is imported as.
+    fn calls_named(&self, name: &Name, found: &mut Vec<ExprRef>) {
+        for &file in self.mentions(name) {
+            let facts = self.facts(file);
+            let mut take = |ids: Option<&Vec<crate::facts::ExprId>>| {
+                for &id in ids.into_iter().flatten() {
+                    if let Some(call) = facts.parent_expr(id)
+                        && matches!(facts.expr(call).kind, ExprKind::Call { func, .. } if func == id)
+                    {
+                        found.push(ExprRef { file, id: call });
+                    }
+                }
+            };
+            take(facts.loads.get(name));
+            take(facts.attributes.get(name));
+            for alias in self.import_aliases(file, name) {
+                take(facts.loads.get(&alias));
+            }
+        }
+    }
+
+    /// Other names that a file imports this name as.
+    fn import_aliases(&self, file: FileId, name: &Name) -> Vec<Name> {
+        let facts = self.facts(file);
+        facts
+            .bindings
+            .iter()
+            .filter(|binding| match &binding.kind {
+                BindingKind::ImportFrom { name: imported, .. } => imported == name && binding.name != *name,
+                _ => false,
+            })
+            .map(|binding| binding.name.clone())
+            .collect()
+    }
+
+    /// Files in which this name occurs as a read, an attribute or an import; sorted.
+    pub(super) fn mentions(&self, name: &str) -> &[FileId] {
+        let index = self.mentioned.get_or_init(|| {
+            let mut index: rustc_hash::FxHashMap<Name, Vec<FileId>> = rustc_hash::FxHashMap::default();
+            for file in self.files() {
+                let facts = self.facts(file);
+                for function in facts.functions.iter().skip(1) {
+                    index.entry(function.name.clone()).or_default();
+                }
+                for class in &facts.classes {
+                    index.entry(class.name.clone()).or_default();
+                }
+            }
+            for file in self.files() {
+                let facts = self.facts(file);
+                let mut add = |name: &Name| {
+                    if let Some(list) = index.get_mut(name)
+                        && list.last() != Some(&file)
+                    {
+                        list.push(file);
+                    }
+                };
+                facts.loads.keys().chain(facts.attributes.keys()).for_each(&mut add);
+                for binding in &facts.bindings {
+                    if let BindingKind::ImportFrom { name, .. } = &binding.kind {
+                        add(name);
+                    }
+                }
+            }
+            index
+        });
+        index.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// A class and those that inherit from it in the tree, as far as their bases are plain names; sorted.
+    pub fn heirs(&self, class: ClassRef) -> Vec<ClassRef> {
+        let mut found = vec![class];
+        let mut index = 0;
+        while index < found.len() {
+            let at = found[index];
+            index += 1;
+            let name = self.facts(at.file).class(at.id).name.clone();
+            for &file in self.mentions(&name) {
+                for (number, other) in self.facts(file).classes.iter().enumerate() {
+                    let candidate = ClassRef { file, id: crate::facts::ClassId::new(number) };
+                    if found.contains(&candidate) {
+                        continue;
+                    }
+                    let inherits = other.bases.iter().any(|&base| {
+                        let written = self.facts(file).dotted(base);
+                        written.as_deref().and_then(|text| text.rsplit('.').next()) == Some(name.as_str())
+                            && self.infer_within(ExprRef { file, id: base }, 0).contains(&Value::Class(at))
+                    });
+                    if inherits {
+                        found.push(candidate);
+                    }
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// Writes to `self.attr` in the methods of a class, its bases and its heirs, in order.
+    pub fn self_writes(&self, class: ClassRef, attr: &str) -> Vec<(FileId, BindingId)> {
+        let mut family = self.ancestry(class).0;
+        for heir in self.heirs(class) {
+            if !family.contains(&heir) {
+                family.push(heir);
+            }
+        }
+        let mut files: Vec<FileId> = family.iter().map(|class| class.file).collect();
+        files.sort_unstable();
+        files.dedup();
+        let mut found = Vec::new();
+        for file in files {
+            let facts = self.facts(file);
+            for &id in facts.writes.get(attr).into_iter().flatten() {
+                let Some(target) = facts.binding(id).target else { continue };
+                let ExprKind::Attribute { value, .. } = facts.expr(target).kind else { continue };
+                let receiver = ExprRef { file, id: value };
+                let of = self.receiver_class(receiver).or_else(|| {
+                    let name = facts.name_of(value)?;
+                    family
+                        .iter()
+                        .copied()
+                        .find(|class| class.file == file && facts.class(class.id).name == *name)
+                });
+                if of.is_some_and(|of| family.contains(&of)) {
+                    found.push((file, id));
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether a class has one of these decorators, by the last part of its name.
+    pub fn class_decorated(&self, class: ClassRef, names: &[&str]) -> bool {
+        let facts = self.facts(class.file);
+        facts.class(class.id).decorators.iter().any(|&decorator| {
+            let target = match &facts.expr(decorator).kind {
+                ExprKind::Call { func, .. } => *func,
+                _ => decorator,
+            };
+            facts
+                .dotted(target)
+                .is_some_and(|text| names.contains(&text.rsplit('.').next().unwrap_or_default()))
+        })
+    }
+
+    /// The last part of a dotted receiver: `state` of `request.app.state`; of a call the called name.
+    pub(super) fn last_part(&self, expr: ExprRef) -> Option<String> {
+        let facts = self.facts(expr.file);
+        match &facts.expr(expr.id).kind {
+            ExprKind::Name(name) => Some(name.to_string()),
+            ExprKind::Attribute { attr, .. } => Some(attr.to_string()),
+            ExprKind::Subscript { index, .. } => facts.key(*index).map(|key| key.to_string()),
+            ExprKind::Call { func, .. } => self.last_part(expr.with(*func)),
+            _ => None,
+        }
+    }
+
+    /// The pytest fixture that a parameter of a test or fixture asks for: in the same file or class, else in the nearest
+    /// `conftest.py`, else in a module that the file imports it from.
+    pub fn fixture_for(&self, function: FunctionRef, name: &str) -> Option<FunctionRef> {
+        let facts = self.facts(function.file);
+        let of = facts.function(function.id);
+        let asks = of.name.starts_with("test") || self.is_fixture(function);
+        if !asks {
+            return None;
+        }
+        let mut here = facts.path.as_str();
+        if let Some(found) = self.fixture_in(function.file, name, Some(function)) {
+            return Some(found);
+        }
+        loop {
+            let folder = here.rfind('/').map_or("", |slash| &here[..slash]);
+            let conftest =
+                if folder.is_empty() { "conftest.py".to_owned() } else { format!("{folder}/conftest.py") };
+            if let Some(file) = self.file(&conftest)
+                && let Some(found) = self.fixture_in(file, name, Some(function))
+            {
+                return Some(found);
+            }
+            if folder.is_empty() {
+                return None;
+            }
+            here = folder;
+        }
+    }
+
+    fn fixture_in(&self, file: FileId, name: &str, not: Option<FunctionRef>) -> Option<FunctionRef> {
+        let facts = self.facts(file);
+        let local = (1..facts.functions.len())
+            .map(|index| FunctionRef { file, id: crate::facts::FunctionId::new(index) })
+            .filter(|&function| Some(function) != not && self.is_fixture(function))
+            .find(|&function| self.fixture_name(function) == name);
+        local.or_else(|| {
+            // Imported, or brought in by a star.
+            let bound = facts.scopes[0].contains_key(name) || !facts.stars.is_empty();
+            if !bound {
+                return None;
+            }
+            self.module_member(file, name).iter().find_map(|value| match value {
+                Value::Function(function) if self.is_fixture(*function) => Some(*function),
+                _ => None,
+            })
+        })
+    }
+
+    /// Whether a function is a pytest fixture.
+    pub fn is_fixture(&self, function: FunctionRef) -> bool {
+        self.decorated(function, &["fixture", "async_fixture", "yield_fixture"])
+    }
+
+    /// The name that tests ask for a fixture by.
+    pub fn fixture_name(&self, function: FunctionRef) -> String {
+        let facts = self.facts(function.file);
+        let of = facts.function(function.id);
+        for &decorator in &of.decorators {
+            if let ExprKind::Call { keywords, .. } = &facts.expr(decorator).kind
+                && let Some(keyword) = keywords.iter().find(|keyword| keyword.name.as_deref() == Some("name"))
+                && let ExprKind::Str(name) = &facts.expr(keyword.value).kind
+            {
+                return name.to_string();
+            }
+        }
+        of.name.to_string()
+    }
+}
