@@ -79,9 +79,16 @@ pub(crate) fn around(line: &str, at: usize) -> Option<(&str, &str)> {
     is_telling(kind).then_some((kind, message))
 }
 
-/// Whether a line below the exception's own surely belongs to it: SQLAlchemy's `[SQL: …]`, a hint, an indented list.
+/// Whether a line below the exception's own surely belongs to it: the `[SQL: …]`, a hint, an indented list.
 pub(crate) fn continues(line: &str) -> bool {
     const STARTS: [&str; 9] =
         ["[SQL", "[parameters", "(Background on", "hint: ", "HINT: ", "DETAIL: ", "note: ", "Hint: ", "  "];
     STARTS.iter().any(|start| line.starts_with(start))
+}
+
+/// Whether the line is another record of a log: it begins with a time or a level.
+pub(crate) fn is_record(line: &str) -> bool {
+    line.starts_with(|c: char| c.is_ascii_digit())
+        || line.split([' ', ':', '[']).next().is_some_and(|word| NOT_KINDS.contains(&word))
+        || line.starts_with('[') && line.as_bytes().get(1).is_some_and(u8::is_ascii_digit)
 }

@@ -1,4 +1,4 @@
-//! Tracebacks of IPython and Jupyter.
+//! Tracebacks of `IPython` and Jupyter.
 
 use loopmend_model::Frame;
 

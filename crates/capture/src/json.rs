@@ -108,7 +108,7 @@ fn walk(value: &Value, said: &mut Said, depth: usize) {
             }
         }
         Value::Array(list) if list.iter().any(|entry| entry.get("exc_type").is_some()) => {
-            structlog(list, said)
+            structlog(list, said);
         }
         Value::Array(list) => {
             for inner in list {
@@ -274,7 +274,7 @@ fn escaped(line: &str) -> Option<String> {
         match c {
             '\\' => match chars.next() {
                 Some('n') => out.push('\n'),
-                Some('r') => {}
+                Some('r') | None => {}
                 Some('t') => out.push('\t'),
                 Some('u') => {
                     let code: String = chars.by_ref().take(4).collect();
@@ -283,7 +283,6 @@ fn escaped(line: &str) -> Option<String> {
                     );
                 }
                 Some(c) => out.push(c),
-                None => {}
             },
             c if c == end => break,
             c => out.push(c),

@@ -6,6 +6,9 @@ use crate::frame;
 
 /// Adds the subjects of a line, and the creation places that its reprs name, to the lists.
 pub(crate) fn read(line: &str, subjects: &mut Vec<Subject>, created: &mut Vec<Frame>) {
+    if memchr::memchr2(b'<', b'\'', line.as_bytes()).is_none() && !line.contains("scoped fixture") {
+        return;
+    }
     tasks(line, subjects, created);
     for (word, kind) in [
         ("<coroutine object ", SubjectKind::Coroutine),
@@ -27,6 +30,7 @@ pub(crate) fn read(line: &str, subjects: &mut Vec<Subject>, created: &mut Vec<Fr
         ("coroutine '", "' was never awaited", SubjectKind::Coroutine),
         ("' object has no attribute '", "'", SubjectKind::Attribute),
         ("scoped fixture ", " ", SubjectKind::Fixture),
+        ("fixture '", "' not found", SubjectKind::Fixture),
     ] {
         if let Some(at) = line.find(start) {
             let rest = &line[at + start.len()..];

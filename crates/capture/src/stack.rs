@@ -29,6 +29,16 @@ impl Stack {
         }
     }
 
+    /// Adds an inner frame, or only its function where the place is that of the last frame, which has none.
+    pub fn push_once(&mut self, frame: Frame) {
+        match self.tail.back_mut().or(self.head.last_mut()) {
+            Some(last) if last.function.is_empty() && last.line == frame.line && last.path == frame.path => {
+                last.function = frame.function;
+            }
+            _ => self.push(frame),
+        }
+    }
+
     /// The source line below the last frame, if it has none yet.
     pub fn source(&mut self, line: &str) {
         if let Some(frame) = self.tail.back_mut().or(self.head.last_mut())

@@ -32,15 +32,15 @@ impl Stream {
     }
 
     /// Reads the next line.
-    pub fn line(&mut self, text: &str, number: usize, fold: &mut Fold) {
-        let mut report = self.report.take().or_else(|| Report::open(text));
-        let Some(open) = &mut report else { return self.plain(text, number, false, None, fold) };
-        match open.line(text, number, self.block.is_some()) {
+    pub fn line(&mut self, line: &str, number: usize, fold: &mut Fold) {
+        let mut report = self.report.take().or_else(|| Report::open(line));
+        let Some(open) = &mut report else { return self.plain(line, number, false, None, fold) };
+        match open.line(line, number, self.block.is_some()) {
             Step::Taken => {}
-            Step::Plain(text) => {
+            Step::Plain(line) => {
                 let test = open.test.clone();
                 let bounded = open.is_bounded();
-                self.plain(text, number, bounded, test.as_deref(), fold);
+                self.plain(line, number, bounded, test.as_deref(), fold);
             }
             Step::Boundary(test) => self.flush(test.as_deref(), fold),
             Step::Leave => {
@@ -50,11 +50,11 @@ impl Stream {
                     self.emit(incident, None, fold);
                 }
                 report = None;
-                if let Some(mut again) = Report::open(text) {
-                    let _ = again.line(text, number, false);
+                if let Some(mut again) = Report::open(line) {
+                    let _ = again.line(line, number, false);
                     report = Some(again);
                 } else {
-                    self.plain(text, number, false, None, fold);
+                    self.plain(line, number, false, None, fold);
                 }
             }
         }
@@ -71,22 +71,22 @@ impl Stream {
         self.report = report;
     }
 
-    fn plain(&mut self, text: &str, number: usize, bounded: bool, test: Option<&str>, fold: &mut Fold) {
+    fn plain(&mut self, line: &str, number: usize, bounded: bool, test: Option<&str>, fold: &mut Fold) {
         if let Some(block) = &mut self.block {
-            if block.line(text, number) == Flow::Taken {
+            if block.line(line, number) == Flow::Taken {
                 return;
             }
             self.flush(test, fold);
         }
-        if text.len() > 40
-            && let Some(incidents) = json::read(text, &self.source, number)
+        if line.len() > 40
+            && let Some(incidents) = json::read(line, &self.source, number)
         {
             for incident in incidents {
                 self.emit(incident, test, fold);
             }
             return;
         }
-        self.block = opening::open(text, number);
+        self.block = opening::open(line, number);
         if let Some(block) = &mut self.block {
             block.bound(bounded || self.bounded);
         }

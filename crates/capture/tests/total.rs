@@ -1,5 +1,9 @@
 //! Any bytes are read: no panic, the same answer however they are cut into pieces, time linear in the length.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and says what it skips")]
+
+use std::fmt::Write as _;
+
 use loopmend_capture::{Capture, Recorder, capture, capture_reader};
 use proptest::prelude::*;
 
@@ -98,7 +102,7 @@ proptest! {
 fn a_traceback_without_end_is_bounded() {
     let mut text = String::from("Traceback (most recent call last):\n");
     for line in 0..50_000 {
-        text.push_str(&format!("  File \"/app/x.py\", line {line}, in f\n    f()\n"));
+        writeln!(text, "  File \"/app/x.py\", line {line}, in f\n    f()").unwrap();
     }
     let capture = capture(text.as_bytes());
     assert_eq!(capture.incidents[0].exceptions[0].frames.len(), 2000);
@@ -108,9 +112,11 @@ fn a_traceback_without_end_is_bounded() {
 fn different_incidents_are_kept_up_to_a_limit_and_then_counted() {
     let mut text = String::new();
     for line in 0..10_500 {
-        text.push_str(&format!(
-            "Traceback (most recent call last):\n  File \"/app/x.py\", line {line}, in f\nKeyError: 1\n"
-        ));
+        writeln!(
+            text,
+            "Traceback (most recent call last):\n  File \"/app/x.py\", line {line}, in f\nKeyError: 1"
+        )
+        .unwrap();
     }
     let capture = capture(text.as_bytes());
     assert_eq!((capture.incidents.len(), capture.dropped), (10_000, 500));
