@@ -154,7 +154,7 @@ fn parameter_items(
 }
 
 fn add(source: &Source, arguments: &Arguments, text: &str, keyword: bool) -> Result<Vec<Edit>, Refused> {
-    let list = list(source, arguments)?;
+    let known = list(source, arguments)?;
     if let ([Expr::Generator(generator)], []) = (&*arguments.args, &*arguments.keywords)
         && !generator.parenthesized
     {
@@ -166,16 +166,18 @@ fn add(source: &Source, arguments: &Arguments, text: &str, keyword: bool) -> Res
     }
     let index = if keyword {
         let unpacked = arguments.keywords.last().filter(|last| last.arg.is_none());
-        let last = list.items.last();
-        match (unpacked, last) {
-            (Some(unpacked), Some(last)) if last.contains_range(unpacked.range()) => list.items.len() - 1,
-            _ => list.items.len(),
+        let behind = known.items.last();
+        match (unpacked, behind) {
+            (Some(unpacked), Some(behind)) if behind.contains_range(unpacked.range()) => {
+                known.items.len() - 1
+            }
+            _ => known.items.len(),
         }
     } else {
-        let first_keyword = arguments.keywords.first().map(|keyword| keyword.start());
-        list.items.iter().filter(|item| first_keyword.is_none_or(|keyword| item.start() < keyword)).count()
+        let first_keyword = arguments.keywords.first().map(ruff_text_size::Ranged::start);
+        known.items.iter().filter(|item| first_keyword.is_none_or(|keyword| item.start() < keyword)).count()
     };
-    Ok(list.insert(source, index, text))
+    Ok(known.insert(source, index, text))
 }
 
 fn remove(source: &Source, arguments: &Arguments, argument: TextRange) -> Result<Vec<Edit>, Refused> {

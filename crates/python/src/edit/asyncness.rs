@@ -67,7 +67,7 @@ pub fn add_await(source: &Source, expr: impl Ranged) -> Result<Vec<Edit>, Refuse
         Some(_) => (whole.start(), whole.end(), false),
         None => (range.start(), range.end(), loose),
     };
-    let outer = parent.is_some_and(|parent| binds_tighter(parent, range)) && !(brackets.is_some() && !loose);
+    let outer = (loose || brackets.is_none()) && parent.is_some_and(|parent| binds_tighter(parent, range));
     let opening = format!("{}await {}", if outer { "(" } else { "" }, if inner { "(" } else { "" });
     let closing = format!("{}{}", if inner { ")" } else { "" }, if outer { ")" } else { "" });
     let mut edits = vec![Edit::insertion(start, opening)];

@@ -144,7 +144,7 @@ pub(super) fn is_used(source: &Source, name: &str) -> bool {
     let mut imports = Imports(Vec::new());
     walk_node(&mut imports, AnyNodeRef::from(source.parsed().syntax()));
     let mut after_dot = false;
-    for token in source.parsed().tokens().iter() {
+    for token in source.parsed().tokens() {
         let text = source.slice(token);
         let found = match token.kind() {
             TokenKind::Name => !after_dot && text == name,

@@ -104,7 +104,7 @@ fn import_lines(source: &Source) -> Vec<Line<'_>> {
         };
         match stmt {
             Stmt::Import(node) => {
-                add(node.names.first().map_or(String::new(), |alias| alias.name.to_string()), false)
+                add(node.names.first().map_or(String::new(), |alias| alias.name.to_string()), false);
             }
             Stmt::ImportFrom(node) => add(module_of(node), true),
             _ if lines.is_empty() => {}

@@ -134,7 +134,7 @@ fn imported_as(bindings: &Bindings, request: &ImportRequest) -> Option<String> {
                     return Some(request.module.clone());
                 }
             }
-            None if imports.iter().all(|import| exact(&import)) => return Some(local.clone()),
+            None if imports.iter().all(exact) => return Some(local.clone()),
             None => {}
         }
     }
@@ -188,7 +188,7 @@ fn broken_up(
     let newline = source.newline();
     let mut list = format!("({newline}");
     for name in names {
-        list += &format!("{}{name},{newline}", source.unit());
+        list.extend([source.unit(), name, ",", newline]);
     }
     list.push(')');
     Some(vec![Edit::replacement(TextRange::new(node.names.first()?.start(), node.end()), list)])

@@ -48,7 +48,7 @@ impl Items {
     pub fn remove(&self, source: &Source, index: usize) -> Vec<Edit> {
         let Some(&item) = self.items.get(index) else { return Vec::new() };
         let comma = self.comma_behind(source, item);
-        let end = comma.map_or(item.end(), |comma| comma.end());
+        let end = comma.map_or(item.end(), ruff_text_size::TextRange::end);
         if self.items.len() == 1 {
             let whole =
                 if source.comments().intersects(self.inside) { item.cover_offset(end) } else { self.inside };

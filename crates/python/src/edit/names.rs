@@ -1,7 +1,7 @@
 //! Expressions replaced and local names changed.
 
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, TraversalSignal, walk_body};
-use ruff_python_ast::{AnyNodeRef, Expr, OperatorPrecedence, Stmt, StmtFunctionDef};
+use ruff_python_ast::{AnyNodeRef, Expr, OperatorPrecedence, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::asyncness::binds_tighter;
@@ -63,7 +63,7 @@ pub fn rename_local(
     if names.foreign || !names.bound || function.parameters.includes(old) {
         return Err(Refused::NotLocal(old.to_owned()));
     }
-    names.places.sort_by_key(|range| range.start());
+    names.places.sort_by_key(ruff_text_size::Ranged::start);
     names.places.dedup();
     Ok(names.places.into_iter().map(|range| Edit::replacement(range, new)).collect())
 }
@@ -85,12 +85,6 @@ impl Names<'_> {
             self.places.push(identifier.range());
         }
     }
-
-    fn function(&mut self, function: &StmtFunctionDef) -> TraversalSignal {
-        self.binding(&function.name);
-        // A parameter of this name is another variable, and callers may name it.
-        if function.parameters.includes(self.old) { TraversalSignal::Skip } else { TraversalSignal::Traverse }
-    }
 }
 
 impl<'a> SourceOrderVisitor<'a> for Names<'_> {
@@ -103,7 +97,7 @@ impl<'a> SourceOrderVisitor<'a> for Names<'_> {
                     self.places.push(name.range());
                 }
             }
-            AnyNodeRef::StmtFunctionDef(function) => return self.function(function),
+            AnyNodeRef::StmtFunctionDef(function) => self.binding(&function.name),
             AnyNodeRef::StmtClassDef(class) => self.binding(&class.name),
             AnyNodeRef::ExceptHandlerExceptHandler(handler) => {
                 if let Some(name) = &handler.name {
@@ -126,7 +120,7 @@ impl<'a> SourceOrderVisitor<'a> for Names<'_> {
                 }
             }
             AnyNodeRef::StmtGlobal(node) => {
-                self.foreign |= node.names.iter().any(|name| name.as_str() == self.old)
+                self.foreign |= node.names.iter().any(|name| name.as_str() == self.old);
             }
             AnyNodeRef::StmtNonlocal(node) => {
                 for name in node.names.iter().filter(|name| name.as_str() == self.old) {
@@ -139,6 +133,7 @@ impl<'a> SourceOrderVisitor<'a> for Names<'_> {
                 self.foreign |= bound == self.old;
                 self.taken |= bound == self.new;
             }
+            // A parameter of this name, inside, is another variable.
             AnyNodeRef::Parameter(parameter) => self.foreign |= parameter.name.as_str() == self.old,
             _ => {}
         }

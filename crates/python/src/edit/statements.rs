@@ -34,7 +34,7 @@ pub fn insert_before(source: &Source, statement: impl Ranged, snippet: &str) -> 
         return Err(Refused::SharedLine);
     }
     let at = source.comments_above(found);
-    let blank = blank_lines(snippet) + missing_blank(source, found, snippet, Side::Before);
+    let blank = blank_lines(snippet) + missing_blank(found, snippet, Side::Before);
     Ok(vec![Edit::insertion(at, text + &newline.repeat(blank))])
 }
 
@@ -51,7 +51,7 @@ pub fn insert_after(source: &Source, statement: impl Ranged, snippet: &str) -> R
         edits.push(Edit::replacement(TextRange::new(colon, first.start()), format!("{newline}{indent}")));
     }
     let at = source.lines_end(found);
-    let above = newline.repeat(missing_blank(source, found, snippet, Side::After));
+    let above = newline.repeat(missing_blank(found, snippet, Side::After));
     let below = newline.repeat(blank_lines(snippet));
     edits.push(Edit::insertion(at, lines_at(source, at, &format!("{above}{text}{below}"))));
     Ok(edits)
@@ -230,7 +230,7 @@ enum Side {
 }
 
 /// Blank lines that a definition wants between itself and its neighbour and that the snippet does not bring.
-fn missing_blank(source: &Source, neighbour: StatementRef<'_>, snippet: &str, side: Side) -> usize {
+fn missing_blank(neighbour: StatementRef<'_>, snippet: &str, side: Side) -> usize {
     let code = snippet.lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or("");
     let definition = ["def ", "async def ", "class ", "@"].iter().any(|start| code.starts_with(start));
     let wanted = match (definition, neighbour.owner) {
@@ -242,7 +242,6 @@ fn missing_blank(source: &Source, neighbour: StatementRef<'_>, snippet: &str, si
         Side::Before => blank_lines(snippet),
         Side::After => snippet.lines().take_while(|line| line.trim().is_empty()).count(),
     };
-    let _ = source;
     wanted.max(has) - has
 }
 

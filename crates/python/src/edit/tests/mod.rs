@@ -4,6 +4,7 @@ mod arguments;
 mod config;
 mod expressions;
 mod imports;
+mod properties;
 mod statements;
 mod wrap;
 
