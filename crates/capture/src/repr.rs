@@ -4,6 +4,9 @@ use loopmend_model::{Frame, Subject, SubjectKind};
 
 use crate::frame;
 
+/// Reprs of one kind read from a line.
+const MANY: usize = 8;
+
 /// Adds the subjects of a line, and the creation places that its reprs name, to the lists.
 pub(crate) fn read(line: &str, subjects: &mut Vec<Subject>, created: &mut Vec<Frame>) {
     if memchr::memchr2(b'<', b'\'', line.as_bytes()).is_none() && !line.contains("scoped fixture") {
@@ -17,7 +20,7 @@ pub(crate) fn read(line: &str, subjects: &mut Vec<Subject>, created: &mut Vec<Fr
         ("<function ", SubjectKind::Function),
         ("<bound method ", SubjectKind::Function),
     ] {
-        for (at, _) in line.match_indices(word) {
+        for (at, _) in line.match_indices(word).take(MANY) {
             let rest = &line[at + word.len()..];
             let name = rest.split(" at 0x").next().unwrap_or(rest);
             let name = name.split(" of ").next().unwrap_or(name);
@@ -43,7 +46,7 @@ pub(crate) fn read(line: &str, subjects: &mut Vec<Subject>, created: &mut Vec<Fr
 }
 
 fn tasks(line: &str, subjects: &mut Vec<Subject>, created: &mut Vec<Frame>) {
-    for (at, _) in line.match_indices("coro=<") {
+    for (at, _) in line.match_indices("coro=<").take(MANY) {
         let rest = &line[at + "coro=<".len()..];
         let Some(name_end) = rest.find("()") else { continue };
         let name = &rest[..name_end];

@@ -10,6 +10,8 @@ use crate::stack::Stack;
 pub(crate) struct Panel {
     /// Drawn with `|` and `+` where the terminal knows no better.
     plain: bool,
+    /// Characters in a line of it.
+    pub width: usize,
     /// Depth of boxes inside, which show local variables.
     inner: usize,
     /// Parts of a path that was broken over lines.
@@ -19,7 +21,8 @@ pub(crate) struct Panel {
 impl Panel {
     /// The box that begins at this line.
     pub fn new(line: &str) -> Self {
-        Self { plain: !line.contains('╭'), inner: 0, fragments: String::new() }
+        let width = line.trim().chars().count();
+        Self { width, plain: !line.contains('╭'), inner: 0, fragments: String::new() }
     }
 
     /// Reads a line; true at the end of the box.
@@ -59,12 +62,18 @@ impl Panel {
         if content.starts_with(' ') && self.fragments.is_empty() {
             return;
         }
-        self.fragments.push_str(content.trim());
-        if let Some(read) = place(&self.fragments) {
+        // A line is broken within a word, or at a blank, which is then lost.
+        let part = content.trim();
+        let (whole, parted) = (format!("{}{part}", self.fragments), format!("{} {part}", self.fragments));
+        if let Some(read) = place(&whole).or_else(|| place(parted.trim())) {
             self.fragments.clear();
             stack.push(read);
-        } else if self.fragments.len() > 2000 {
-            self.fragments.clear();
+        } else {
+            let blank = self.fragments.ends_with(|c: char| c.is_ascii_digit()) && part.starts_with("in");
+            self.fragments = if blank { parted } else { whole };
+            if self.fragments.len() > 2000 {
+                self.fragments.clear();
+            }
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The lines of one program, without the prefixes that were put on them.
 
-use crate::block::{Block, Flow};
+use crate::block::{Block, Flow, capped};
 use crate::fold::Fold;
 use crate::pytest::{Report, Step};
 use crate::{json, opening};
+
+/// Bytes read of a line that is not JSON.
+const LONG: usize = 64 << 10;
 
 /// One program's lines.
 #[derive(Debug, Default)]
@@ -73,7 +76,7 @@ impl Stream {
 
     fn plain(&mut self, line: &str, number: usize, bounded: bool, test: Option<&str>, fold: &mut Fold) {
         if let Some(block) = &mut self.block {
-            if block.line(line, number) == Flow::Taken {
+            if block.line(capped(line, LONG), number) == Flow::Taken {
                 return;
             }
             self.flush(test, fold);
@@ -86,7 +89,7 @@ impl Stream {
             }
             return;
         }
-        self.block = opening::open(line, number);
+        self.block = opening::open(capped(line, LONG), number);
         if let Some(block) = &mut self.block {
             block.bound(bounded || self.bounded);
         }

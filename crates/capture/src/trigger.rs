@@ -7,8 +7,10 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use crate::symptom;
 
 /// What opens a block, beside the literals of the symptoms.
-const OPENINGS: [&str; 17] = [
+const OPENINGS: [&str; 18] = [
     "Traceback (most recent call last)",
+    // Colour parts what would be found else.
+    "\u{1b}[",
     "File \"",
     "[Previous line repeated ",
     "Exception ignored",

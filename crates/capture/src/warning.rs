@@ -19,9 +19,8 @@ pub(crate) struct Warned<'t> {
 
 /// Reads `PATH:LINE: Category: message`, also behind a logger's name, and `Category: message`.
 pub(crate) fn parse(line: &str) -> Option<Warned<'_>> {
-    let mut from = 0;
-    while let Some(at) = line[from..].find("Warning:").map(|at| at + from) {
-        from = at + "Warning:".len();
+    for (at, _) in line.match_indices("Warning:").take(4) {
+        let from = at + "Warning:".len();
         let message = &line[from..];
         if !(message.is_empty() || message.starts_with(' ')) {
             continue;

@@ -57,9 +57,9 @@ pub(crate) fn margin(line: &str) -> Margin<'_> {
 /// The sentence between two tracebacks of a chain.
 pub(crate) fn link(line: &str) -> Option<Link> {
     let line = line.trim();
-    if line.starts_with("The above exception was the direct cause of the following exception") {
+    if line.starts_with("The above exception was the direct") {
         Some(Link::CausedBy)
-    } else if line.starts_with("During handling of the above exception, another exception occurred") {
+    } else if line.starts_with("During handling of the above exception") {
         Some(Link::DuringHandling)
     } else {
         None

@@ -13,7 +13,7 @@ use crate::stack::Stack;
 use crate::symptom::Symptom;
 
 pub(crate) use margin::{Shape, link};
-pub(crate) use told::raised;
+pub(crate) use told::{capped, raised};
 
 use margin::{Margin, margin};
 
@@ -85,6 +85,8 @@ pub(crate) struct Block {
     blanks: u8,
     extra: u8,
     after_frame: bool,
+    /// The width at which lines are broken, and the length of the last one.
+    wrapped: Option<(usize, usize)>,
 }
 
 impl Block {
@@ -107,6 +109,7 @@ impl Block {
             blanks: 0,
             extra: 0,
             after_frame: false,
+            wrapped: None,
         }
     }
 
@@ -198,7 +201,9 @@ impl Block {
             Mode::Gap => self.gap(text),
             Mode::Linked => self.linked(text),
             Mode::Rich(panel) => {
+                let width = panel.width;
                 if panel.line(text, &mut self.stack) {
+                    self.wrapped = Some((width, 0));
                     self.mode = Mode::Linked;
                     self.foreign = 0;
                     self.indent = None;

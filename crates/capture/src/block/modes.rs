@@ -220,7 +220,10 @@ impl Block {
         if let Some(link) = link(text) {
             return self.chain(link);
         }
-        if exception::is_record(text) || self.notes.len() >= 12 || opening::is_open(text) {
+        if self.wraps(text) {
+            return Flow::Taken;
+        }
+        if exception::is_record(text.trim_start()) || self.notes.len() >= 12 || opening::is_open(text) {
             return Flow::Done;
         }
         if self.bounded || self.group {
@@ -234,6 +237,23 @@ impl Block {
         }
         self.notes.push(capped(text.trim_end(), 1000).to_owned());
         Flow::Taken
+    }
+
+    /// rich breaks long messages at the width of its box: whether the line is the rest of one.
+    fn wraps(&mut self, text: &str) -> bool {
+        let Some((width, last)) = self.wrapped else { return false };
+        let text = text.trim();
+        let word = text.split(' ').next().map_or(0, |word| word.chars().count());
+        if last + 1 + word <= width || opening::is_header(text) {
+            self.wrapped = None;
+            return false;
+        }
+        self.wrapped = Some((width, text.chars().count()));
+        let Some(raised) = self.incident.exceptions.last_mut() else { return false };
+        raised.message = capped(&format!("{} {text}", raised.message.trim_end()), 16 << 10).to_owned();
+        let line = format!("{}: {}", raised.kind, raised.message);
+        self.see(&line);
+        true
     }
 
     pub(super) fn gap(&mut self, text: &str) -> Flow {

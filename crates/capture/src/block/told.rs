@@ -27,6 +27,9 @@ impl Block {
     pub fn close(&mut self, kind: &str, message: &str) {
         let line = if message.is_empty() { kind.to_owned() } else { format!("{kind}: {message}") };
         self.see(&line);
+        if let Some((_, last)) = &mut self.wrapped {
+            *last = line.chars().count();
+        }
         let mut raised = raised(kind, message);
         raised.frames = self.stack.take();
         raised.link = std::mem::take(&mut self.link);
