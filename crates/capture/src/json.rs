@@ -30,7 +30,7 @@ pub(crate) fn read(line: &str, source: &str, number: usize) -> Option<Vec<Incide
 }
 
 /// The incidents of one JSON document.
-fn document(value: &Value, source: &str, number: usize) -> Vec<Incident> {
+pub(crate) fn document(value: &Value, source: &str, number: usize) -> Vec<Incident> {
     let mut said = Said::default();
     walk(value, &mut said, 0);
     if !said.chain.is_empty() {
@@ -63,7 +63,7 @@ fn nested(text: &str, source: &str, number: usize) -> Vec<Incident> {
         let line = crate::ansi::strip(line);
         stream.line(&line, number, &mut fold);
     }
-    stream.finish(&mut fold);
+    stream.finish(number, &mut fold);
     fold.take()
 }
 

@@ -8,6 +8,8 @@ pub(crate) struct Split<'t> {
     pub source: Cow<'t, str>,
     /// The prefix has a form that nothing else has.
     pub sure: bool,
+    /// More of this line comes with the next one of the same source.
+    pub partial: bool,
     /// The line without its prefixes.
     pub text: Cow<'t, str>,
 }
@@ -20,7 +22,9 @@ pub(crate) fn split(line: &str) -> Split<'_> {
         return split;
     }
     let rest = runner(line);
-    let (source, sure, rest) = if let Some((source, rest)) = container(rest) {
+    let mut partial = false;
+    let (source, sure, rest) = if let Some((source, tag, rest)) = container(rest) {
+        partial = tag == "P";
         (Cow::Borrowed(source), true, rest)
     } else if let Some((source, rest)) = syslog(rest) {
         (Cow::Borrowed(source), true, rest)
@@ -34,7 +38,7 @@ pub(crate) fn split(line: &str) -> Split<'_> {
         .iter()
         .find_map(|mark| rest.strip_prefix(mark))
         .unwrap_or(rest);
-    Split { source, sure, text: Cow::Borrowed(rest) }
+    Split { source, sure, partial, text: Cow::Borrowed(rest) }
 }
 
 /// docker's json-file driver: `{"log":"…\n","stream":"stderr","time":"…"}`.
@@ -43,7 +47,8 @@ fn docker_json(line: &str) -> Option<Split<'static>> {
     let text = value.get("log")?.as_str()?;
     let stream = value.get("stream").and_then(|stream| stream.as_str()).unwrap_or("stderr");
     let inner = crate::ansi::strip(text.trim_end_matches(['\n', '\r'])).into_owned();
-    Some(Split { source: Cow::Owned(format!(":{stream}")), sure: true, text: Cow::Owned(inner) })
+    let partial = !text.ends_with('\n');
+    Some(Split { source: Cow::Owned(format!(":{stream}")), sure: true, partial, text: Cow::Owned(inner) })
 }
 
 /// `2026-11-21T10:45:31.123456789Z`, also with an offset; gives its length.
@@ -109,12 +114,13 @@ fn runner(line: &str) -> &str {
 }
 
 /// The log files of kubernetes' runtimes: `TIME stderr F text`.
-fn container(line: &str) -> Option<(&str, &str)> {
+fn container(line: &str) -> Option<(&str, &str, &str)> {
     let rest = after_timestamp(line)?;
     for (stream, name) in [("stderr ", ":stderr"), ("stdout ", ":stdout")] {
         if let Some(rest) = rest.strip_prefix(stream) {
-            let text = rest.strip_prefix("F").or_else(|| rest.strip_prefix("P"))?;
-            return Some((name, text.strip_prefix(' ').unwrap_or(text)));
+            let tag = rest.get(..1).filter(|tag| matches!(*tag, "F" | "P"))?;
+            let text = &rest[1..];
+            return Some((name, tag, text.strip_prefix(' ').unwrap_or(text)));
         }
     }
     None

@@ -9,10 +9,12 @@ use memchr::{memchr, memchr_iter, memrchr};
 use crate::fold::Fold;
 use crate::prefix;
 use crate::stream::Stream;
-use crate::{ansi, trigger};
+use crate::{ansi, json, trigger};
 
 /// Bytes kept of one line; the rest of a longer one is skipped.
 const LINE: usize = 1 << 20;
+/// Bytes of a JSON document read as a whole.
+const DOCUMENT: usize = 16 << 20;
 /// Programs whose lines may be interleaved.
 const STREAMS: usize = 64;
 
@@ -47,9 +49,41 @@ impl Default for Recorder {
 
 /// Reads a whole text.
 pub fn capture(text: &[u8]) -> Capture {
-    let mut recorder = Recorder::default();
-    recorder.push(text);
-    recorder.finish()
+    if let Some(text) = utf16(text) {
+        return capture(text.as_bytes());
+    }
+    document(text).unwrap_or_else(|| {
+        let mut recorder = Recorder::default();
+        recorder.push(text);
+        recorder.finish()
+    })
+}
+
+/// A text in UTF-16, as a redirection on Windows writes it.
+fn utf16(text: &[u8]) -> Option<String> {
+    let (mark, body) = text.split_at_checked(2)?;
+    let unit = match mark {
+        [0xff, 0xfe] => u16::from_le_bytes,
+        [0xfe, 0xff] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units = body.as_chunks::<2>().0.iter().map(|pair| unit(*pair));
+    Some(char::decode_utf16(units).map(|found| found.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
+/// A text that is one JSON document over several lines: an event as a web page or an API shows it.
+fn document(text: &[u8]) -> Option<Capture> {
+    let start = text.trim_ascii_start();
+    let line = start.split(|byte| *byte == b'\n').next()?.trim_ascii_end();
+    if text.len() > DOCUMENT || !matches!(line, b"{" | b"[") {
+        return None;
+    }
+    let value = serde_json::from_slice(text).ok()?;
+    let mut fold = Fold::default();
+    for incident in json::document(&value, "", 1) {
+        fold.add(incident);
+    }
+    Some(Capture { incidents: fold.take(), dropped: 0, lines: memchr_iter(b'\n', text).count() })
 }
 
 /// Reads a text as it comes, in bounded memory.
@@ -113,7 +147,7 @@ impl Recorder {
             self.line(&carry);
         }
         for stream in &mut self.streams {
-            stream.finish(&mut self.fold);
+            stream.finish(self.lines, &mut self.fold);
         }
         Capture { incidents: self.fold.take(), dropped: self.fold.dropped, lines: self.lines }
     }
@@ -140,8 +174,9 @@ impl Recorder {
         let split = prefix::split(&text);
         let stream = self.stream(&split.source, split.sure, &split.text);
         match stream {
-            Some(index) => self.streams[index].line(&split.text, number, &mut self.fold),
-            None => self.streams[0].line(&text, number, &mut self.fold),
+            Some(index) if split.partial => self.streams[index].piece(&split.text),
+            Some(index) => self.streams[index].whole(&split.text, number, &mut self.fold),
+            None => self.streams[0].whole(&text, number, &mut self.fold),
         }
     }
 
@@ -155,7 +190,7 @@ impl Recorder {
         }
         if self.streams.len() == STREAMS {
             let mut oldest = self.streams.remove(1);
-            oldest.finish(&mut self.fold);
+            oldest.finish(self.lines, &mut self.fold);
         }
         self.streams.push(Stream::new(source));
         Some(self.streams.len() - 1)

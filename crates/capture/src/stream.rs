@@ -16,6 +16,10 @@ pub(crate) struct Stream {
     block: Option<Block>,
     report: Option<Report>,
     bounded: bool,
+    /// A report told of failures, which its summary repeats.
+    failed: bool,
+    /// The beginning of a line of which the rest comes later.
+    part: String,
 }
 
 impl Stream {
@@ -31,7 +35,23 @@ impl Stream {
 
     /// Whether nothing is open, so that lines without a trigger can be skipped.
     pub fn is_idle(&self) -> bool {
-        self.block.is_none() && self.report.is_none()
+        self.block.is_none() && self.report.is_none() && self.part.is_empty()
+    }
+
+    /// Reads a piece of a line, of which more comes.
+    pub fn piece(&mut self, text: &str) {
+        if self.part.len() + text.len() <= LONG {
+            self.part.push_str(text);
+        }
+    }
+
+    /// Reads the next line, or its last piece.
+    pub fn whole(&mut self, text: &str, number: usize, fold: &mut Fold) {
+        if self.part.is_empty() {
+            return self.line(text, number, fold);
+        }
+        let line = std::mem::take(&mut self.part) + text;
+        self.line(&line, number, fold);
     }
 
     /// Reads the next line.
@@ -50,6 +70,7 @@ impl Stream {
                 let test = open.test.clone();
                 self.flush(test.as_deref(), fold);
                 for incident in open.take() {
+                    self.failed = true;
                     self.emit(incident, None, fold);
                 }
                 report = None;
@@ -63,9 +84,11 @@ impl Stream {
         }
         if let Some(open) = &mut report {
             for incident in open.take() {
+                self.failed = true;
                 self.emit(incident, None, fold);
             }
             if let Some((test, incident)) = open.summary.take()
+                && !self.failed
                 && !fold.has_test(&test)
             {
                 self.emit(incident, Some(&test), fold);
@@ -112,7 +135,11 @@ impl Stream {
     }
 
     /// Ends the stream.
-    pub fn finish(&mut self, fold: &mut Fold) {
+    pub fn finish(&mut self, number: usize, fold: &mut Fold) {
+        if !self.part.is_empty() {
+            let line = std::mem::take(&mut self.part);
+            self.line(&line, number, fold);
+        }
         let report = self.report.take();
         let test = report.as_ref().and_then(|report| report.test.clone());
         self.flush(test.as_deref(), fold);

@@ -24,6 +24,8 @@ pub(super) struct Failure {
     short: bool,
     /// The last exception is complete, and places below belong to it.
     complete: bool,
+    /// The failure ends here: the style of one line a failure has no titles.
+    pub over: bool,
     /// First and last line.
     lines: (usize, usize),
 }
@@ -52,6 +54,7 @@ impl Failure {
             let advice =
                 marked.starts_with("available fixtures:") || marked.starts_with("use 'pytest --fixtures");
             self.marked = (!advice).then(|| marked.to_owned());
+            self.source(marked);
         } else if let Some(link) = block::link(line)
             && !line.starts_with(' ')
         {
@@ -140,6 +143,7 @@ impl Failure {
             return;
         }
         self.complete(Some(rest));
+        self.over = rest.contains(": ");
     }
 
     /// The exception is complete; `trailer` is what stands behind its last place.

@@ -132,6 +132,9 @@ impl Report {
             return Step::Plain(line);
         }
         self.failure.line(line, number);
+        if self.failure.over {
+            self.end();
+        }
         Step::Taken
     }
 
