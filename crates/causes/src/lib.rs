@@ -1,1 +1,17 @@
-//! causes
+//! The shelf: one folder a cause, with detection, explanation, fix and cases.
+//!
+//! A [`Cause`] is a question to the life of the loop ([`loopmend_python::lifecycle::Lifecycle`]). It never does I/O and never
+//! looks at a log: joining findings with evidence is `diagnose`'s work, making one patch of mends is `fix`'s. To add a
+//! cause, add a folder and one line in [`shelf`].
+
+mod cause;
+mod found;
+mod mend;
+mod page;
+mod shelf;
+
+pub use cause::Cause;
+pub use found::{Found, Report, Spot};
+pub use mend::{Declared, Declined, Mend};
+pub use page::Page;
+pub use shelf::{cause, shelf};

@@ -1,0 +1,13 @@
+//! The list of causes.
+
+use crate::Cause;
+
+/// All causes, in the order of the shelf.
+pub fn shelf() -> &'static [&'static dyn Cause] {
+    &[]
+}
+
+/// The cause of this name.
+pub fn cause(slug: &str) -> Option<&'static dyn Cause> {
+    shelf().iter().copied().find(|cause| cause.slug() == slug)
+}
