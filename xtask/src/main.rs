@@ -1,1 +1,64 @@
-fn main() {}
+//! The project's own chores: `cargo xtask test` is what CI runs, `docs` writes the causes' pages, `bench` measures.
+//!
+//! It starts other programs and counts; it tests nothing by itself. Each chore has its file.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs the chore")]
+
+mod bench;
+mod cases;
+mod docs;
+mod programs;
+mod seeds;
+mod test;
+mod totals;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own chores.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Chores {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Run everything that CI runs, and print totals.
+    Test {
+        /// Fail where this machine lacks what a group needs, instead of skipping it.
+        #[arg(long)]
+        require_all: bool,
+        /// Run these groups only.
+        #[arg(long, value_name = "GROUP", value_delimiter = ',')]
+        only: Vec<test::Group>,
+    },
+    /// Write the causes' pages from the shelf.
+    Docs,
+    /// Measure.
+    Bench {
+        /// What to measure.
+        #[arg(default_value = "all")]
+        what: bench::What,
+        /// How often.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Chores::parse().chore {
+        Chore::Test { require_all, only } => test::run(require_all, &only),
+        Chore::Docs => docs::write().map(|()| true),
+        Chore::Bench { what, rounds } => bench::run(what, rounds),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
