@@ -1,10 +1,11 @@
 //! Reads a generated container log of the size in `LOOPMEND_BENCH_MB` (default 256) as a stream and prints the rate.
+//! First of all it reads a log of 100 lines, cold.
 //! Of a thousand lines one begins a traceback; a second run has a traceback in every tenth line.
 
 use std::io::{self, BufReader, Read, Write as _};
 use std::time::Instant;
 
-use loopmend_capture::capture_reader;
+use loopmend_capture::{capture, capture_reader};
 
 /// A reader of a text that repeats.
 struct Repeat {
@@ -56,6 +57,10 @@ fn text(ordinary: usize) -> Vec<u8> {
 }
 
 fn main() -> io::Result<()> {
+    let short = TRACEBACK.repeat(13);
+    let start = Instant::now();
+    let found = capture(short.as_bytes());
+    writeln!(io::stdout(), "cold: {} µs, {} incidents", start.elapsed().as_micros(), found.incidents.len())?;
     let megabytes: usize =
         std::env::var("LOOPMEND_BENCH_MB").ok().and_then(|value| value.parse().ok()).unwrap_or(256);
     let size = megabytes << 20;

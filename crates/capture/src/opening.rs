@@ -167,7 +167,15 @@ fn stands(line: &str, hit: &Hit) -> bool {
     if hit.symptom.id == "aiohttp-detail-line" {
         return line.contains(" at 0x") || line.contains("<Task") || line.contains("<Future");
     }
-    is_said(line, start)
+    // `raise CancelledError` is code, wherever it was quoted.
+    const CODE: [&str; 7] = ["raise", "except", "import", "return", "from", "=", ","];
+    let code = hit.symptom.channel == "exception" && {
+        let before = line[..start]
+            .trim_end_matches(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_'))
+            .trim_end();
+        CODE.iter().any(|word| before.ends_with(word))
+    };
+    !code && is_said(line, start)
 }
 
 /// `source_traceback: Object created at (most recent call last):` and its likes; gives the line.

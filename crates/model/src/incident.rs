@@ -21,7 +21,7 @@ pub struct Incident {
     pub subjects: Vec<Subject>,
     /// By which way it was told.
     pub channel: Channel,
-    /// The thread named by `Exception in thread NAME`.
+    /// The thread named by `Exception in thread NAME`, or by a message (`no current event loop in thread 'NAME'`).
     pub thread: Option<String>,
     /// The service, container or unit that a log's prefix names (`api-1  | `): another program than the reader's may be speaking.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@
 
 use loopmend_model::{Channel, Frame, Link};
 
-use super::told::{capped, raised, telling};
+use super::told::{MESSAGE, capped, raised, telling};
 use super::{Block, FOREIGN, Flow, Mode, link};
 use crate::ipython::Notebook;
 use crate::rich::Panel;
@@ -250,7 +250,11 @@ impl Block {
         }
         self.wrapped = Some((width, text.chars().count()));
         let Some(raised) = self.incident.exceptions.last_mut() else { return false };
-        raised.message = capped(&format!("{} {text}", raised.message.trim_end()), 16 << 10).to_owned();
+        if raised.message.len() < MESSAGE {
+            raised.message.truncate(raised.message.trim_end().len());
+            raised.message.push(' ');
+            raised.message.push_str(capped(text, MESSAGE));
+        }
         let line = format!("{}: {}", raised.kind, raised.message);
         self.see(&line);
         true

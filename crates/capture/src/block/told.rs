@@ -6,7 +6,7 @@ use super::{Block, Mode};
 use crate::{exception, repr, symptom};
 
 /// Bytes kept of a message.
-const MESSAGE: usize = 16 << 10;
+pub(super) const MESSAGE: usize = 16 << 10;
 /// Exceptions kept of one chain or group.
 const EXCEPTIONS: usize = 200;
 
