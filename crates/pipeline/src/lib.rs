@@ -1,1 +1,13 @@
-//! pipeline
+//! The steps in order: capture, diagnose, fix. Each call takes the former's noun and gives the next.
+//!
+//! The program and the service are two thin faces of this crate. Reading and changing the user's tree is `project`'s work
+//! and is done by the caller, before and after.
+
+mod check;
+mod explain;
+mod mend;
+mod symptoms;
+
+pub use check::{Checked, check};
+pub use explain::{ExplainedIncident, Explanation, explain};
+pub use mend::{FixOptions, Mended, fix};

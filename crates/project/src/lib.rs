@@ -37,5 +37,6 @@ pub use own_settings::OwnSettingsError;
 pub use read::{ReadOptions, ReadTreeError, read_tree};
 pub use recover::{RecoverError, RecoverOutcome, Recovered, recover};
 pub use root::find_root;
+pub use settings::settings_after;
 pub use state::StateError;
 pub use undo::{UndoError, Undone, undo};

@@ -63,3 +63,12 @@ fn chosen_python(root: &Path) -> Option<Minor> {
     let only = lines.next()?;
     lines.next().is_none().then(|| minor(only))?
 }
+
+/// The settings once configuration files have other texts: what pytest reads is read again, the rest stays.
+pub fn settings_after(settings: &Settings, configs: &[ConfigFile]) -> Settings {
+    let pyproject =
+        configs.iter().find(|config| config.path == "pyproject.toml").map_or("", |config| &*config.text);
+    let pyproject = Document::parse(pyproject).unwrap_or_else(|_| Document::empty());
+    let pytest = settings.version("pytest").and_then(|version| version.release.first().copied());
+    Settings { pytest: pytest_settings(configs, &pyproject, pytest), ..settings.clone() }
+}

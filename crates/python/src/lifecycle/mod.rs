@@ -159,6 +159,12 @@ impl Lifecycle {
         &self.modules
     }
 
+    /// The file of the tree that `from module import …` with so many dots reads from.
+    pub fn imported_file(&self, file: FileId, level: u32, module: &str) -> Option<FileId> {
+        let module = module::absolute(self.facts(file), level, module)?;
+        self.modules.find(&module, file)
+    }
+
     /// Source text of an expression.
     pub fn source(&self, expr: ExprRef) -> &str {
         &self.texts[expr.file.index()][self.facts(expr.file).expr(expr.id).range]

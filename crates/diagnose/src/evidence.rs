@@ -1,0 +1,82 @@
+//! What an incident says, in terms of the tree.
+
+use loopmend_model::{Frame, Incident, SubjectKind};
+use loopmend_python::lifecycle::{FunctionRef, Lifecycle};
+
+use crate::place::{Match, locate};
+
+/// An incident, read against a tree.
+#[derive(Debug)]
+pub struct Evidence<'i> {
+    /// The incident.
+    pub incident: &'i Incident,
+    /// Functions of the tree in the tracebacks, the one nearest to each error first, with the line printed.
+    pub frames: Vec<(FunctionRef, u32)>,
+    /// Functions of the tree in the creation stacks, innermost first.
+    pub created: Vec<(FunctionRef, u32)>,
+    /// Places of the subjects (where a coroutine is defined or was running).
+    pub subjects: Vec<(FunctionRef, u32)>,
+    /// Frames that are a library's or Python's own.
+    pub library: usize,
+    /// Frames that are neither, and not in the tree.
+    pub elsewhere: Vec<&'i Frame>,
+    /// Frames that several files fit.
+    pub ambiguous: Vec<&'i Frame>,
+}
+
+impl<'i> Evidence<'i> {
+    /// Reads an incident against a tree.
+    pub fn new(life: &Lifecycle, incident: &'i Incident) -> Self {
+        let mut evidence = Self {
+            incident,
+            frames: Vec::new(),
+            created: Vec::new(),
+            subjects: Vec::new(),
+            library: 0,
+            elsewhere: Vec::new(),
+            ambiguous: Vec::new(),
+        };
+        for raised in &incident.exceptions {
+            for frame in raised.frames.iter().rev() {
+                if let Some(found) = evidence.place(life, frame) {
+                    evidence.frames.push(found);
+                }
+            }
+        }
+        for frame in incident.created.iter().rev() {
+            if let Match::Function(function) = locate(life, frame) {
+                evidence.created.push((function, frame.line));
+            }
+        }
+        for frame in incident.subjects.iter().filter_map(|subject| subject.place.as_ref()) {
+            if let Match::Function(function) = locate(life, frame) {
+                evidence.subjects.push((function, frame.line));
+            }
+        }
+        evidence
+    }
+
+    fn place(&mut self, life: &Lifecycle, frame: &'i Frame) -> Option<(FunctionRef, u32)> {
+        match locate(life, frame) {
+            Match::Function(function) => return Some((function, frame.line)),
+            Match::Library => self.library += 1,
+            Match::Elsewhere => self.elsewhere.push(frame),
+            Match::Ambiguous(_) => self.ambiguous.push(frame),
+        }
+        None
+    }
+
+    /// Names of subjects of a kind.
+    pub fn named(&self, kind: SubjectKind) -> impl Iterator<Item = &str> {
+        self.incident
+            .subjects
+            .iter()
+            .filter(move |subject| subject.kind == kind)
+            .map(|subject| subject.name.as_str())
+    }
+
+    /// Whether anything in it points into the tree.
+    pub fn in_tree(&self) -> bool {
+        !self.frames.is_empty() || !self.created.is_empty() || !self.subjects.is_empty()
+    }
+}

@@ -1,0 +1,121 @@
+//! Findings and evidence, joined and ranked.
+
+use loopmend_causes::{Found, cause};
+use loopmend_model::{Diagnosis, Incident, Location, Refusal};
+use loopmend_python::lifecycle::Lifecycle;
+
+use crate::refuse::{refused_first, unexplained};
+use crate::rule::RULES;
+use crate::{Evidence, Symptoms};
+
+/// A finding with what the evidence says of it.
+#[derive(Clone, Debug)]
+pub struct Ranked {
+    /// Its place in the list of findings.
+    pub index: usize,
+    /// How much speaks for it.
+    pub points: u32,
+    /// The evidence names its place, and not only the kind of trouble.
+    pub placed: bool,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+    /// The symptoms that it explains.
+    pub symptoms: Vec<String>,
+}
+
+/// The answer to a log.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// Most likely first.
+    pub diagnoses: Vec<Diagnosis>,
+    /// The findings that the diagnoses are, by their place in the list of findings.
+    pub ranked: Vec<Ranked>,
+    /// The answer is to leave the tree alone.
+    pub refused: Option<Refusal>,
+}
+
+/// Joins incidents with the findings of a tree.
+pub fn diagnose(
+    life: &Lifecycle,
+    incidents: &[Incident],
+    found: &[Found],
+    symptoms: &dyn Symptoms,
+) -> Answer {
+    let mut open: Vec<&Incident> = Vec::new();
+    let mut refusal = None;
+    for incident in incidents {
+        match refused_first(life, incident) {
+            Some(refused) => refusal = refusal.or(Some(refused)),
+            None => open.push(incident),
+        }
+    }
+    let ranked = rank(life, &open, found, symptoms);
+    if ranked.is_empty() {
+        let refused = refusal.or_else(|| unexplained(life, incidents, symptoms));
+        return Answer { refused, ..Answer::default() };
+    }
+    let diagnoses = ranked.iter().map(|ranked| said(life, &found[ranked.index], ranked)).collect();
+    Answer { diagnoses, ranked, refused: None }
+}
+
+/// The findings that the evidence speaks for, most likely first.
+pub fn rank(
+    life: &Lifecycle,
+    incidents: &[&Incident],
+    found: &[Found],
+    symptoms: &dyn Symptoms,
+) -> Vec<Ranked> {
+    let evidence: Vec<Evidence<'_>> =
+        incidents.iter().map(|incident| Evidence::new(life, incident)).collect();
+    let mut ranked: Vec<Ranked> = Vec::new();
+    for (index, found) in found.iter().enumerate() {
+        let mut total = Ranked { index, points: 0, placed: false, reasons: Vec::new(), symptoms: Vec::new() };
+        for (number, evidence) in evidence.iter().enumerate() {
+            let points: Vec<_> =
+                RULES.iter().filter_map(|rule| rule(life, evidence, found, symptoms)).collect();
+            let kind = points.iter().filter(|points| !points.place).map(|points| points.points).sum::<u32>();
+            if kind == 0 {
+                // Its kind of trouble is not what is printed here.
+                continue;
+            }
+            let sum = points.iter().map(|points| points.points).sum::<u32>();
+            // What was printed first is nearer to the cause.
+            let sum = sum.saturating_sub(2 * number.min(4) as u32);
+            total.placed |= points.iter().any(|points| points.place);
+            if sum > total.points {
+                total.points = sum;
+                total.reasons = points.into_iter().map(|points| points.reason).collect();
+            }
+            for symptom in &evidence.incident.symptoms {
+                if !total.symptoms.contains(symptom) {
+                    total.symptoms.push(symptom.clone());
+                }
+            }
+        }
+        if total.points > 0 && (total.placed || !found.doubtful) {
+            ranked.push(total);
+        }
+    }
+    if ranked.iter().any(|ranked| ranked.placed) {
+        // Where the evidence names a place, others are only mentioned if their own kind is printed too.
+        ranked.retain(|ranked| ranked.placed || ranked.points >= 40);
+    }
+    ranked.sort_by(|left, right| {
+        (right.placed, right.points).cmp(&(left.placed, left.points)).then(left.index.cmp(&right.index))
+    });
+    ranked
+}
+
+fn said(life: &Lifecycle, found: &Found, ranked: &Ranked) -> Diagnosis {
+    let mut locations: Vec<Location> = vec![found.spot.location(life)];
+    for (spot, _) in &found.related {
+        let location = spot.location(life);
+        if !locations.contains(&location) {
+            locations.push(location);
+        }
+    }
+    let title = cause(found.cause).map_or(found.cause, |cause| cause.page().title).to_owned();
+    let mut reasons = vec![found.message.clone()];
+    reasons.extend(ranked.reasons.iter().cloned());
+    Diagnosis { cause: found.cause.to_owned(), title, reasons, symptoms: ranked.symptoms.clone(), locations }
+}

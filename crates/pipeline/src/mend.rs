@@ -1,0 +1,124 @@
+//! From a log, or from findings alone, to one patch.
+
+use loopmend_causes::Found;
+use loopmend_diagnose::{Answer, diagnose, rank};
+use loopmend_fix::{Wanted, detect, mend};
+use loopmend_model::{Applicability, Diagnosis, Incident, Note, Patch, Refusal, RefusalCode, Tree};
+use loopmend_python::lifecycle::Lifecycle;
+
+use crate::symptoms::Catalogue;
+
+/// What may be mended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FixOptions {
+    /// Without a log, mend what is `unsafe` too.
+    pub unsafe_fixes: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Mended {
+    /// The first cause.
+    pub diagnosis: Option<Diagnosis>,
+    /// All causes, the first again.
+    pub diagnoses: Vec<Diagnosis>,
+    /// The answer is to leave the tree alone.
+    pub refused: Option<Refusal>,
+    /// The change.
+    pub patch: Option<Patch>,
+    /// What was found and is left, and what the user should know.
+    pub left: Vec<Note>,
+}
+
+/// Diagnoses and mends a tree; nothing is written.
+pub fn fix(tree: &Tree, log: Option<&[u8]>, options: FixOptions) -> Mended {
+    let life = Lifecycle::read(tree);
+    let found = detect(&life);
+    match log {
+        Some(log) => fix_log(tree, &life, &found, log),
+        None => fix_found(tree, &life, options),
+    }
+}
+
+fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], log: &[u8]) -> Mended {
+    let incidents = loopmend_capture::capture(log).incidents;
+    let Answer { diagnoses, ranked, refused } = diagnose(life, &incidents, found, &Catalogue);
+    let mut out = Mended { diagnosis: diagnoses.first().cloned(), diagnoses, refused, ..Mended::default() };
+    if ranked.is_empty() {
+        return out;
+    }
+    let mut wanted = ByEvidence { incidents: &incidents, first: true };
+    let mended = mend(life, &tree.configs, &mut wanted, &loopmend_project::settings_after);
+    out.left = left(&mended);
+    if mended.patch.is_none() {
+        let reason = mended.left.first().map_or_else(
+            || "no mend is sure to keep what the program does".to_owned(),
+            |left| format!("{}: {}", left.place, left.reason),
+        );
+        out.refused = Some(Refusal { code: RefusalCode::NoSafeFix, message: reason });
+    }
+    out.patch = mended.patch;
+    out
+}
+
+fn fix_found(tree: &Tree, life: &Lifecycle, options: FixOptions) -> Mended {
+    let mut wanted = ByTrust { unsafe_too: options.unsafe_fixes };
+    let mended = mend(life, &tree.configs, &mut wanted, &loopmend_project::settings_after);
+    Mended { left: left(&mended), patch: mended.patch, ..Mended::default() }
+}
+
+fn left(mended: &loopmend_fix::Mended) -> Vec<Note> {
+    let mut notes: Vec<Note> = mended
+        .left
+        .iter()
+        .map(|left| Note {
+            path: Some(left.place.clone()),
+            message: format!("{} is left: {}", left.found.cause, left.reason),
+        })
+        .collect();
+    notes.extend(mended.notes.iter().map(|note| Note { path: None, message: note.clone() }));
+    notes
+}
+
+/// What the log's evidence speaks for: the first cause, then those whose place it names too.
+struct ByEvidence<'i> {
+    incidents: &'i [Incident],
+    first: bool,
+}
+
+impl Wanted for ByEvidence<'_> {
+    fn wants(&mut self, life: &Lifecycle, found: &[Found]) -> Vec<usize> {
+        let incidents: Vec<&Incident> = self.incidents.iter().collect();
+        let ranked = rank(life, &incidents, found, &Catalogue);
+        let placed = ranked.iter().any(|ranked| ranked.placed);
+        let wanted = ranked
+            .into_iter()
+            .filter(|ranked| found[ranked.index].applicability != Applicability::Advice)
+            .filter(|ranked| ranked.placed || (!placed && self.first))
+            .map(|ranked| ranked.index)
+            .collect();
+        self.first = false;
+        wanted
+    }
+}
+
+/// Every finding whose mend is safe, or unsafe on request; doubtful ones are left.
+struct ByTrust {
+    unsafe_too: bool,
+}
+
+impl Wanted for ByTrust {
+    fn wants(&mut self, _: &Lifecycle, found: &[Found]) -> Vec<usize> {
+        found
+            .iter()
+            .enumerate()
+            .filter(|(_, found)| !found.doubtful)
+            .filter(|(_, found)| match found.applicability {
+                Applicability::Safe => true,
+                Applicability::Unsafe => self.unsafe_too,
+                Applicability::Advice => false,
+            })
+            .map(|(index, _)| index)
+            .collect()
+    }
+}
