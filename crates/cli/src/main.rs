@@ -1,1 +1,33 @@
-fn main() {}
+//! The program `loopmend`: a thin face of the pipeline, one file a command.
+//!
+//! It reads the command line, opens logs and trees, and prints answers: standard output is the answer, standard
+//! error the talk. It never diagnoses or edits by itself. Start reading in [`program`].
+
+mod answer;
+mod check;
+mod completions;
+mod crash;
+mod demo;
+mod diff;
+mod doctor;
+mod environment;
+mod explain;
+mod failure;
+mod fix;
+mod format;
+mod log;
+mod man;
+mod markdown;
+mod printable;
+mod program;
+mod source;
+mod style;
+mod talk;
+mod tree;
+mod undo;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    crash::guarded(program::run)
+}
