@@ -49,7 +49,6 @@ impl Check {
             page::known(slug)?;
         }
         let opened = Opened::of_paths(&self.paths, talk)?;
-        talk.notes(&opened.tree.notes);
         if opened.tree.files.is_empty() {
             talk.warn(&format!("there is no Python file in {}: nothing to check", opened.title()));
         }

@@ -95,8 +95,8 @@ impl Explain {
                     opened.title()
                 ));
             }
-            talk.notes(&opened.tree.notes);
             explanation = loopmend_pipeline::explain(&log.bytes, Some(&opened.tree));
+            talk.notes(&explanation.notes);
         }
         if explanation.incidents.is_empty() {
             log.refuse_binary()?;
