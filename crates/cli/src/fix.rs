@@ -124,6 +124,10 @@ fn finished(mended: &Mended, has_log: bool, applied: bool) -> bool {
     if let Some(refused) = &mended.refused {
         return refused.code == RefusalCode::ProgramIsRight;
     }
-    let nothing_found = mended.diagnosis.is_none() && mended.diagnoses.is_empty() && mended.patch.is_none();
-    nothing_found && mended.left.is_empty() || applied && (has_log || mended.left.is_empty())
+    let open = mended.patch.as_ref().is_some_and(|patch| !patch.is_empty()) && !applied;
+    if has_log {
+        !open && (applied || mended.diagnosis.is_none())
+    } else {
+        !open && mended.remaining.is_empty()
+    }
 }

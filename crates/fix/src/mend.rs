@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use loopmend_causes::{Found, Report, cause, shelf};
-use loopmend_model::{Applicability, ConfigFile, FileChange, Patch, Settings};
+use loopmend_model::{Applicability, ConfigFile, FileChange, Finding, Patch, Settings};
 use loopmend_python::edit;
 use loopmend_python::lifecycle::Lifecycle;
 
@@ -28,6 +28,8 @@ pub struct Mended {
     pub left: Vec<Left>,
     /// Findings that were mended, as they were found.
     pub mended: Vec<Found>,
+    /// Findings of the tree as it is after the change, doubtful ones not among them.
+    pub remaining: Vec<Finding>,
     /// What the user should know of the change.
     pub notes: Vec<String>,
 }
@@ -107,6 +109,8 @@ pub fn mend(
             }
         }
     }
+    let life = current.as_ref().unwrap_or(base);
+    out.remaining = found.iter().filter(|found| !found.doubtful).map(|found| found.finding(life)).collect();
     out.patch = patch(base, configs, &tree, applicability);
     out.notes.dedup();
     out

@@ -1,9 +1,9 @@
 //! From a log, or from findings alone, to one patch.
 
-use loopmend_causes::Found;
+use loopmend_causes::{Found, cause};
 use loopmend_diagnose::{Answer, diagnose, rank};
 use loopmend_fix::{Wanted, detect, mend};
-use loopmend_model::{Applicability, Diagnosis, Incident, Note, Patch, Refusal, RefusalCode, Tree};
+use loopmend_model::{Applicability, Diagnosis, Finding, Incident, Note, Patch, Refusal, RefusalCode, Tree};
 use loopmend_python::lifecycle::Lifecycle;
 
 use crate::symptoms::Catalogue;
@@ -28,6 +28,8 @@ pub struct Mended {
     pub patch: Option<Patch>,
     /// What was found and is left, and what the user should know.
     pub left: Vec<Note>,
+    /// Without a log: the findings of the tree as it is after the change.
+    pub remaining: Vec<Finding>,
 }
 
 /// Diagnoses and mends a tree; nothing is written.
@@ -36,7 +38,7 @@ pub fn fix(tree: &Tree, log: Option<&[u8]>, options: FixOptions) -> Mended {
     let found = detect(&life);
     match log {
         Some(log) => fix_log(tree, &life, &found, log),
-        None => fix_found(tree, &life, options),
+        None => fix_found(tree, &life, &found, options),
     }
 }
 
@@ -61,10 +63,37 @@ fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], log: &[u8]) -> Mended
     out
 }
 
-fn fix_found(tree: &Tree, life: &Lifecycle, options: FixOptions) -> Mended {
+fn fix_found(tree: &Tree, life: &Lifecycle, found: &[Found], options: FixOptions) -> Mended {
     let mut wanted = ByTrust { unsafe_too: options.unsafe_fixes };
+    let diagnoses: Vec<Diagnosis> =
+        wanted.wants(life, found).into_iter().map(|index| described(life, &found[index])).collect();
     let mended = mend(life, &tree.configs, &mut wanted, &loopmend_project::settings_after);
-    Mended { left: left(&mended), patch: mended.patch, ..Mended::default() }
+    Mended {
+        diagnosis: diagnoses.first().cloned(),
+        diagnoses,
+        left: left(&mended),
+        patch: mended.patch,
+        remaining: mended.remaining,
+        ..Mended::default()
+    }
+}
+
+/// A finding as a diagnosis, with nothing but itself to speak for it.
+fn described(life: &Lifecycle, found: &Found) -> Diagnosis {
+    let mut locations = vec![found.spot.location(life)];
+    for (spot, _) in &found.related {
+        let location = spot.location(life);
+        if !locations.contains(&location) {
+            locations.push(location);
+        }
+    }
+    Diagnosis {
+        cause: found.cause.to_owned(),
+        title: cause(found.cause).map_or(found.cause, |cause| cause.page().title).to_owned(),
+        reasons: vec![found.message.clone()],
+        symptoms: Vec::new(),
+        locations,
+    }
 }
 
 fn left(mended: &loopmend_fix::Mended) -> Vec<Note> {

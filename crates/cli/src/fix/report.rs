@@ -153,19 +153,23 @@ fn without_patch(mended: &Mended, opened: &Opened, log: Option<&Log>) -> String 
             printable_line(log.title()),
             printable_line(&opened.title())
         ),
-        None if mended.diagnoses.is_empty() => {
+        None if mended.remaining.is_empty() => {
             format!("{} in {}.\n", paint(style::GOOD, "Nothing to mend"), opened.title())
         }
-        None => format!(
-            "{} what is left is for you to decide; `loopmend check` shows it, `--unsafe` mends more.\n",
-            paint(style::WARNING, "Nothing was changed:")
-        ),
+        None => format!("{} no mend is safe here.\n", paint(style::WARNING, "Nothing was changed:")),
     }
 }
 
 /// Says what was not mended, and why.
 pub fn left(mended: &Mended, talk: Talk) {
     talk.notes(&mended.left);
+    let remaining = mended.remaining.len();
+    if remaining > 0 {
+        let noun = if remaining == 1 { "finding is" } else { "findings are" };
+        talk.say(format_args!(
+            "{remaining} {noun} left: `loopmend check` shows them, `--unsafe` mends more."
+        ));
+    }
 }
 
 fn files(patch: &Patch) -> String {
