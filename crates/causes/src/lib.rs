@@ -6,6 +6,8 @@
 
 mod cause;
 mod found;
+#[allow(dead_code, unused_imports, reason = "the causes about start-up and shutdown come one by one")]
+mod lifespan;
 mod mend;
 mod page;
 mod shelf;

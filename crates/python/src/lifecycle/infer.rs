@@ -921,6 +921,7 @@ impl Inference<'_> {
             }
         }
         if found.iter().any(|value| !matches!(value, Value::None)) {
+            self.say_which(function, index, &mut found, hops);
             return found;
         }
         if let Some(fixture) = life.fixture_for(function, &param.name) {
@@ -943,6 +944,39 @@ impl Inference<'_> {
             found.push(Value::Unknown);
         }
         found
+    }
+
+    /// For a library's object known by its annotation alone: the objects of that class that callers give.
+    fn say_which(&mut self, function: FunctionRef, index: usize, found: &mut Vec<Value>, hops: u8) {
+        let vague = |value: &Value| matches!(value, Value::Instance(Kind::External(_), None));
+        if hops == 0 || !found.iter().any(vague) {
+            return;
+        }
+        let calls = self.life.call_sites_within(function, hops - 1);
+        if calls.len() > CALLERS {
+            return;
+        }
+        let mut all = !calls.is_empty();
+        let mut given = Vec::new();
+        for site in &calls {
+            let Some(argument) = self.life.argument_for(site, function, index) else {
+                all = false;
+                continue;
+            };
+            let before = given.len();
+            for value in self.expr(argument, hops - 1).iter() {
+                if let Value::Instance(kind @ Kind::External(_), Some(_)) = value
+                    && found.contains(&Value::Instance(kind.clone(), None))
+                {
+                    given.push(value.clone());
+                }
+            }
+            all &= given.len() > before;
+        }
+        if all {
+            found.retain(|value| !vague(value));
+        }
+        found.extend(given);
     }
 
     /// What a fixture or dependency hands over: what it yields, else what it returns.
