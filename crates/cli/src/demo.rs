@@ -82,13 +82,12 @@ fn walk(place: &Path, talk: Talk) -> anyhow::Result<Outcome> {
 
     step(3, "What that means: loopmend explain error.log")?;
     let opened = Opened::folder_with(&service.folder, Some(service.environment.as_path()), talk)?;
-    let explanation = loopmend_pipeline::explain(before.as_bytes(), Some(&opened.tree));
-    let log = Log { name: "error.log".to_owned(), bytes: before.clone().into_bytes() };
+    let log = Log::of("error.log", before.clone().into_bytes());
+    let explanation = loopmend_pipeline::explain_incidents(log.incidents.clone(), Some(&opened.tree));
     answer::text(&explain::story(&explanation, &log, Some(&opened), talk))?;
 
     step(4, "The mend: loopmend fix --log error.log")?;
-    let mended =
-        loopmend_pipeline::fix(&opened.tree, Some(before.as_bytes()), FixOptions { unsafe_fixes: false });
+    let mended = loopmend_pipeline::fix_incidents(&opened.tree, Some(&log.incidents), FixOptions::default());
     let Some(patch) = mended.patch.filter(|patch| !patch.is_empty()) else {
         let why = mended.refused.map_or_else(|| "no mend was found".to_owned(), |refused| refused.message);
         return Err(Failure::new(format!("the demo's service was not mended: {why}"))

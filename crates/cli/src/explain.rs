@@ -82,7 +82,7 @@ impl Explain {
     }
 
     fn log(&self, log: &Log, talk: Talk) -> anyhow::Result<Outcome> {
-        let mut explanation = loopmend_pipeline::explain(&log.bytes, None);
+        let mut explanation = loopmend_pipeline::explain_incidents(log.incidents.clone(), None);
         let opened = match &self.project {
             Some(folder) => Some(Opened::folder(folder, talk)?),
             None if names_a_file_here(&explanation) => Some(Opened::folder(Path::new("."), talk)?),
@@ -95,7 +95,7 @@ impl Explain {
                     opened.title()
                 ));
             }
-            explanation = loopmend_pipeline::explain(&log.bytes, Some(&opened.tree));
+            explanation = loopmend_pipeline::explain_incidents(log.incidents.clone(), Some(&opened.tree));
             talk.notes(&explanation.notes);
         }
         if explanation.incidents.is_empty() {

@@ -63,7 +63,8 @@ impl Fix {
         }
         let progress = talk.progress("looking for the cause");
         let options = FixOptions { unsafe_fixes: self.unsafe_fixes };
-        let mended = loopmend_pipeline::fix(&opened.tree, log.as_ref().map(|log| &*log.bytes), options);
+        let mended =
+            loopmend_pipeline::fix_incidents(&opened.tree, log.as_ref().map(|log| &*log.incidents), options);
         progress.finish_and_clear();
         if let Some(log) = &log
             && mended.diagnosis.is_none()

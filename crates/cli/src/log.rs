@@ -1,32 +1,61 @@
 //! The log that a user names: a file, or standard input.
 
-use std::fs;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::path::Path;
+
+use loopmend_model::Incident;
 
 use crate::failure::Failure;
 use crate::talk::Talk;
 
-/// A log's text and the name it goes by.
+/// A log up to this size is held in memory and read whole, as one JSON document perhaps; a longer one is streamed.
+const WHOLE: u64 = 64 << 20;
+/// As much as tells text from something else.
+const HEAD: usize = 8192;
+
+/// What a log says, and the name it goes by.
 pub struct Log {
     /// As named on the command line; `-` for standard input.
     pub name: String,
-    /// Never empty; not always text.
-    pub bytes: Vec<u8>,
+    /// What was recognised in it.
+    pub incidents: Vec<Incident>,
+    /// Its first bytes.
+    head: Vec<u8>,
 }
 
 impl Log {
     /// Reads the named file, or standard input for `-`.
     pub fn read(name: &str, talk: Talk) -> Result<Self, Failure> {
-        let bytes = if name == "-" { read_input(talk)? } else { read_file(name)? };
-        let bytes = from_utf16(bytes);
-        let log = Self { name: name.to_owned(), bytes };
-        if log.bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(Failure::new(format!("{} is empty: there is nothing to read in it", log.title())).hint(
+        let title = if name == "-" { "the standard input" } else { name };
+        let failed = |error: io::Error| Failure::new(format!("failed to read {title}: {error}"));
+        let mut source = open(name, talk)?;
+        let mut start = Vec::new();
+        source.by_ref().take(WHOLE).read_to_end(&mut start).map_err(failed)?;
+        if start.iter().all(u8::is_ascii_whitespace) && (start.len() as u64) < WHOLE {
+            return Err(Failure::new(format!("{title} is empty: there is nothing to read in it")).hint(
                 "Python tells of errors on standard error: save both with `COMMAND > error.log 2>&1`, or pipe with `COMMAND 2>&1 | loopmend explain`",
             ));
         }
-        Ok(log)
+        if (start.len() as u64) < WHOLE {
+            return Ok(Self::of(name, from_utf16(start)));
+        }
+        let progress = talk.progress("reading the log");
+        let head = start[..HEAD].to_vec();
+        let capture = loopmend_capture::capture_reader(BufReader::with_capacity(
+            1 << 20,
+            start.as_slice().chain(source),
+        ));
+        progress.finish_and_clear();
+        Ok(Self { name: name.to_owned(), incidents: capture.map_err(failed)?.incidents, head })
+    }
+
+    /// A log that is at hand.
+    pub fn of(name: &str, bytes: Vec<u8>) -> Self {
+        let incidents = loopmend_capture::capture(&bytes).incidents;
+        let mut head = bytes;
+        head.truncate(HEAD);
+        Self { name: name.to_owned(), incidents, head }
     }
 
     /// A message itself in place of a file's name: one that is known, with or without the exception's class.
@@ -37,7 +66,7 @@ impl Log {
         [text.to_owned(), format!("RuntimeError: {text}"), format!("RuntimeWarning: {text}")]
             .into_iter()
             .find(|line| !loopmend_capture::recognise(line).is_empty())
-            .map(|line| Self { name: "the command line".to_owned(), bytes: (line + "\n").into_bytes() })
+            .map(|line| Self::of("the command line", (line + "\n").into_bytes()))
     }
 
     /// How it is spoken of.
@@ -47,7 +76,7 @@ impl Log {
 
     /// The failure to tell where nothing was recognised in bytes that are no text.
     pub fn refuse_binary(&self) -> Result<(), Failure> {
-        let head = &self.bytes[..self.bytes.len().min(8192)];
+        let head = &self.head;
         if head.starts_with(&[0x1f, 0x8b]) {
             return Err(Failure::new(format!("{} is compressed, not text", self.title()))
                 .hint(format!("try `gzip -dc {} | loopmend explain`", self.name)));
@@ -60,28 +89,25 @@ impl Log {
     }
 }
 
-fn read_input(talk: Talk) -> Result<Vec<u8>, Failure> {
-    let mut input = io::stdin().lock();
-    if input.is_terminal() {
-        talk.say("Paste the log, then press Ctrl-D (Ctrl-Z and Enter on Windows).");
+fn open(name: &str, talk: Talk) -> Result<Box<dyn Read>, Failure> {
+    if name == "-" {
+        let input = io::stdin().lock();
+        if input.is_terminal() {
+            talk.say("Paste the log, then press Ctrl-D (Ctrl-Z and Enter on Windows).");
+        }
+        return Ok(Box::new(input));
     }
-    let mut bytes = Vec::new();
-    input
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::new(format!("failed to read the standard input: {error}")))?;
-    Ok(bytes)
-}
-
-fn read_file(name: &str) -> Result<Vec<u8>, Failure> {
+    let hint = "give the file that holds what Python printed, or `-` to read it from a pipe";
     if Path::new(name).is_dir() {
-        return Err(Failure::new(format!("{name} is a folder, not a log"))
-            .hint("give the file that holds what Python printed, or `-` to read it from a pipe"));
+        return Err(Failure::new(format!("{name} is a folder, not a log")).hint(hint));
     }
-    fs::read(name).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::new(format!("there is no file {name}"))
-            .hint("give the file that holds what Python printed, or `-` to read it from a pipe"),
-        _ => Failure::new(format!("failed to read {name}: {error}")),
-    })
+    match File::open(name) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Failure::new(format!("there is no file {name}")).hint(hint))
+        }
+        Err(error) => Err(Failure::new(format!("failed to read {name}: {error}"))),
+    }
 }
 
 /// Windows PowerShell's `>` writes UTF-16 with a mark in front.

@@ -30,13 +30,16 @@ pub struct ExplainedIncident {
 
 /// Explains a log; with a tree beside it, each incident is diagnosed.
 pub fn explain(log: &[u8], tree: Option<&Tree>) -> Explanation {
-    let capture = loopmend_capture::capture(log);
+    explain_incidents(loopmend_capture::capture(log).incidents, tree)
+}
+
+/// The same for a log that was read before, perhaps one too long to be held in memory.
+pub fn explain_incidents(incidents: Vec<Incident>, tree: Option<&Tree>) -> Explanation {
     let life = tree.map(Lifecycle::read);
     let found = life.as_ref().map(loopmend_fix::detect).unwrap_or_default();
     let notes =
         tree.zip(life.as_ref()).map(|(tree, life)| crate::check::notes(tree, life)).unwrap_or_default();
-    let incidents = capture
-        .incidents
+    let incidents = incidents
         .into_iter()
         .map(|incident| {
             let mut answer = life

@@ -9,5 +9,5 @@ mod mend;
 mod symptoms;
 
 pub use check::{Checked, check};
-pub use explain::{ExplainedIncident, Explanation, explain};
-pub use mend::{FixOptions, Mended, fix};
+pub use explain::{ExplainedIncident, Explanation, explain, explain_incidents};
+pub use mend::{FixOptions, Mended, fix, fix_incidents};

@@ -34,22 +34,27 @@ pub struct Mended {
 
 /// Diagnoses and mends a tree; nothing is written.
 pub fn fix(tree: &Tree, log: Option<&[u8]>, options: FixOptions) -> Mended {
+    let incidents = log.map(|log| loopmend_capture::capture(log).incidents);
+    fix_incidents(tree, incidents.as_deref(), options)
+}
+
+/// The same for a log that was read before.
+pub fn fix_incidents(tree: &Tree, incidents: Option<&[Incident]>, options: FixOptions) -> Mended {
     let life = Lifecycle::read(tree);
     let found = detect(&life);
-    match log {
-        Some(log) => fix_log(tree, &life, &found, log),
+    match incidents {
+        Some(incidents) => fix_log(tree, &life, &found, incidents),
         None => fix_found(tree, &life, &found, options),
     }
 }
 
-fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], log: &[u8]) -> Mended {
-    let incidents = loopmend_capture::capture(log).incidents;
-    let Answer { diagnoses, ranked, refused } = diagnose(life, &incidents, found, &Catalogue);
+fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], incidents: &[Incident]) -> Mended {
+    let Answer { diagnoses, ranked, refused } = diagnose(life, incidents, found, &Catalogue);
     let mut out = Mended { diagnosis: diagnoses.first().cloned(), diagnoses, refused, ..Mended::default() };
     if ranked.is_empty() {
         return out;
     }
-    let mut wanted = ByEvidence { incidents: &incidents, first: true };
+    let mut wanted = ByEvidence { incidents, first: true };
     let mended = mend(life, &tree.configs, &mut wanted, &loopmend_project::settings_after);
     out.left = left(&mended);
     if mended.patch.is_none() {

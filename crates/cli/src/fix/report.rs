@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use loopmend_model::{Applicability, Diagnosis, Patch, Refusal};
+use loopmend_model::{Applicability, Diagnosis, Finding, Patch, Refusal};
 use loopmend_pipeline::Mended;
 use serde::Serialize;
 
@@ -22,6 +22,7 @@ pub struct Report<'a> {
     refused: Option<&'a Refusal>,
     patch: Option<PatchReport<'a>>,
     left: Vec<Left<'a>>,
+    remaining: &'a [Finding],
     proof: Option<()>,
 }
 
@@ -63,6 +64,7 @@ pub fn json<'a>(mended: &'a Mended, patch: Option<&'a Patch>, applied: bool) -> 
             .iter()
             .map(|note| Left { path: note.path.as_deref(), message: &note.message })
             .collect(),
+        remaining: &mended.remaining,
         proof: None,
     }
 }
