@@ -4,12 +4,15 @@
 //! looks at a log: joining findings with evidence is `diagnose`'s work, making one patch of mends is `fix`'s. To add a
 //! cause, add a folder and one line in [`shelf`].
 
+mod carried;
 mod cause;
 mod found;
 #[allow(dead_code, unused_imports, reason = "the causes about start-up and shutdown come one by one")]
 mod lifespan;
 mod mend;
+mod mixed_run_styles;
 mod page;
+mod second_run;
 mod shelf;
 
 pub use cause::Cause;

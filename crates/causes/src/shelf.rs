@@ -4,7 +4,7 @@ use crate::Cause;
 
 /// All causes, in the order of the shelf.
 pub fn shelf() -> &'static [&'static dyn Cause] {
-    &[]
+    &[&crate::mixed_run_styles::MixedRunStyles, &crate::second_run::SecondRun]
 }
 
 /// The cause of this name.

@@ -281,7 +281,7 @@ impl Lifecycle {
     }
 
     /// Whether a decorator hands the function to a framework (`@app.get(…)`, `@celery.task`), rather than only wrap it.
-    fn registers(&self, decorator: ExprRef) -> bool {
+    pub fn registers(&self, decorator: ExprRef) -> bool {
         const PLAIN: &[&str] = &[
             "property",
             "cached_property",

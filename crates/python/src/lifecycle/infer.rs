@@ -656,8 +656,17 @@ impl Inference<'_> {
                                 Some(&(_, value)) => {
                                     found.extend_from_slice(&self.expr(expr.with(value), hops))
                                 }
+                                // `COMMANDS[name]`: any of them.
+                                None if !matches!(facts.expr(index.id).kind, ExprKind::Str(_)) => {
+                                    found.extend(self.dict_values(*expr, hops));
+                                    loose = true;
+                                }
                                 None => loose = true,
                             }
+                        }
+                        (ExprKind::Dict(_), _) => {
+                            found.extend(self.dict_values(*expr, hops));
+                            loose = true;
                         }
                         _ => loose = true,
                     }
@@ -677,8 +686,35 @@ impl Inference<'_> {
         found
     }
 
-    fn call(&mut self, call: ExprRef, callees: &[Value], hops: u8) -> Vec<Value> {
+    /// All values of a dict that is written in the tree.
+    fn dict_values(&mut self, dict: ExprRef, hops: u8) -> Vec<Value> {
+        let ExprKind::Dict(items) = &self.life.facts(dict.file).expr(dict.id).kind else { return Vec::new() };
         let mut found = Vec::new();
+        for (_, value) in items {
+            found.extend_from_slice(&self.expr(dict.with(*value), hops));
+        }
+        found
+    }
+
+    /// `COMMANDS.get(name)`: any value of the dict.
+    fn looked_up(&mut self, call: ExprRef, hops: u8) -> Vec<Value> {
+        let facts = self.life.facts(call.file);
+        let ExprKind::Call { func, .. } = facts.expr(call.id).kind else { return Vec::new() };
+        let ExprKind::Attribute { value, ref attr } = facts.expr(func).kind else { return Vec::new() };
+        if attr != "get" {
+            return Vec::new();
+        }
+        let base = self.expr(call.with(value), hops);
+        base.iter()
+            .filter_map(|value| if let Value::Literal(dict) = value { Some(*dict) } else { None })
+            .collect::<Vec<_>>()
+            .into_iter()
+            .flat_map(|dict| self.dict_values(dict, hops))
+            .collect()
+    }
+
+    fn call(&mut self, call: ExprRef, callees: &[Value], hops: u8) -> Vec<Value> {
+        let mut found = self.looked_up(call, hops);
         for callee in callees {
             match callee {
                 Value::Class(class) => found.push(Value::Instance(Kind::Class(*class), Some(call))),
