@@ -17,11 +17,12 @@ mod reference;
 mod run;
 mod scope;
 mod site;
+mod suite;
 mod value;
 
 use std::sync::{Arc, RwLock};
 
-use loopmend_model::{Settings, Tree};
+use loopmend_model::{ConfigFile, Settings, Tree};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -39,6 +40,10 @@ pub use reference::{ClassRef, ExprRef, FileId, FunctionRef, StmtRef};
 pub use run::{Run, RunKind};
 pub use scope::Lookup;
 pub use site::{Site, SiteKind};
+pub use suite::{
+    AsyncioMode, AsyncioPlugin, Fixture, FixtureMaker, Graph, Holding, Level, LoopHook, Mark, Request, Scope,
+    Suite, Test, TestLoop,
+};
 
 pub use value::{Kind, Value, Values};
 
@@ -47,6 +52,8 @@ pub use value::{Kind, Value, Values};
 pub struct Lifecycle {
     files: Vec<Arc<Facts>>,
     texts: Vec<Arc<str>>,
+    /// Configuration files, sorted by path; they follow the Python files in the order of [`FileId`].
+    configs: Vec<(Arc<Facts>, Arc<str>)>,
     modules: Modules,
     settings: Settings,
     catalogue: Catalogue,
@@ -57,6 +64,7 @@ pub struct Lifecycle {
     mentioned: std::sync::OnceLock<FxHashMap<Name, Vec<FileId>>>,
     sites: std::sync::OnceLock<Vec<Site>>,
     runs: std::sync::OnceLock<Vec<Run>>,
+    suite: std::sync::OnceLock<Suite>,
 }
 
 impl Lifecycle {
@@ -71,14 +79,33 @@ impl Lifecycle {
             })
             .collect();
         let texts = tree.files.iter().map(|file| Arc::clone(&file.text)).collect();
-        Self::link(files, texts, tree.settings.clone())
+        let mut configs: Vec<_> = tree.configs.iter().map(config).collect();
+        configs.sort_by(|left, right| left.0.path.cmp(&right.0.path));
+        Self::link(files, texts, configs, tree.settings.clone())
     }
 
-    /// The same tree with some files' texts changed (paths not in it are added); the other files are not read again.
+    /// The same tree with some files' texts changed (paths not in it are added); the other files are not read again. Of
+    /// configuration files, what pytest reads is read again, and nothing else.
     pub fn with_changes(&self, changes: &[(String, Arc<str>)]) -> Self {
         let mut files = self.files.clone();
         let mut texts = self.texts.clone();
+        let mut configs = self.configs.clone();
+        let mut settings = self.settings.clone();
         for (path, text) in changes {
+            if !(path.ends_with(".py") || path.ends_with(".pyw")) {
+                let changed = config(&ConfigFile { path: path.clone(), text: Arc::clone(text) });
+                match configs.binary_search_by(|(file, _)| file.path.as_str().cmp(path)) {
+                    Ok(index) => configs[index] = changed,
+                    Err(index) => configs.insert(index, changed),
+                }
+                if settings.pytest.file.as_ref().is_none_or(|file| file == path)
+                    && let Some(options) = suite::pytest_options(path, text)
+                {
+                    settings.pytest.file = Some(path.clone());
+                    settings.pytest.options = options;
+                }
+                continue;
+            }
             let (module, package) = module::name(path);
             let facts = Arc::new(crate::facts::lower(path, &module, package, text));
             match files.binary_search_by(|file| file.path.as_str().cmp(path)) {
@@ -92,15 +119,20 @@ impl Lifecycle {
                 }
             }
         }
-        Self::link(files, texts, self.settings.clone())
+        Self::link(files, texts, configs, settings)
     }
 
     /// The same tree under other settings.
     pub fn with_settings(&self, settings: Settings) -> Self {
-        Self::link(self.files.clone(), self.texts.clone(), settings)
+        Self::link(self.files.clone(), self.texts.clone(), self.configs.clone(), settings)
     }
 
-    fn link(files: Vec<Arc<Facts>>, texts: Vec<Arc<str>>, settings: Settings) -> Self {
+    fn link(
+        files: Vec<Arc<Facts>>,
+        texts: Vec<Arc<str>>,
+        configs: Vec<(Arc<Facts>, Arc<str>)>,
+        settings: Settings,
+    ) -> Self {
         let modules = Modules::new(&files);
         let catalogue = Catalogue::new(&settings.resources);
         let mut writes: FxHashMap<Name, Vec<FileId>> = FxHashMap::default();
@@ -112,6 +144,7 @@ impl Lifecycle {
         Self {
             files,
             texts,
+            configs,
             modules,
             settings,
             catalogue,
@@ -121,20 +154,31 @@ impl Lifecycle {
             mentioned: std::sync::OnceLock::new(),
             sites: std::sync::OnceLock::new(),
             runs: std::sync::OnceLock::new(),
+            suite: std::sync::OnceLock::new(),
         }
     }
 
-    /// Facts of a file.
+    /// Facts of a file; a configuration file has only its path and lines.
     pub fn facts(&self, file: FileId) -> &Facts {
-        &self.files[file.index()]
+        self.files
+            .get(file.index())
+            .unwrap_or_else(|| &self.configs[file.index() - self.files.len()].0)
     }
 
     /// Text of a file.
     pub fn text(&self, file: FileId) -> &Arc<str> {
-        &self.texts[file.index()]
+        self.texts
+            .get(file.index())
+            .unwrap_or_else(|| &self.configs[file.index() - self.files.len()].1)
     }
 
-    /// All files, sorted by path.
+    /// The configuration file at this path; it can be a place of a finding, but is not among [`Lifecycle::files`].
+    pub fn config(&self, path: &str) -> Option<FileId> {
+        let index = self.configs.binary_search_by(|(file, _)| file.path.as_str().cmp(path)).ok()?;
+        Some(FileId::new(self.files.len() + index))
+    }
+
+    /// All Python files, sorted by path.
     pub fn files(&self) -> impl Iterator<Item = FileId> + use<> {
         (0..self.files.len()).map(FileId::new)
     }
@@ -185,4 +229,14 @@ impl Lifecycle {
                 .map(move |index| ClassRef { file, id: crate::facts::ClassId::new(index) })
         })
     }
+}
+
+/// A configuration file as one of the tree's files.
+fn config(file: &ConfigFile) -> (Arc<Facts>, Arc<str>) {
+    let facts = Facts {
+        path: file.path.clone(),
+        lines: crate::facts::Lines::new(&file.text),
+        ..Facts::default()
+    };
+    (Arc::new(facts), Arc::clone(&file.text))
 }
