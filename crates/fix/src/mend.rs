@@ -144,7 +144,8 @@ fn attempt(
     let of = cause(target.cause).ok_or_else(|| format!("{} is on no shelf", target.cause))?;
     let mend = of.fix(life, target).map_err(|declined| declined.reason)?;
     let mut changed = tree.clone();
-    let mut texts = Vec::new();
+    let mut texts: Vec<(String, Arc<str>)> = Vec::new();
+    let mut configured = Vec::new();
     let mut settings = None;
     for (path, edits) in &mend.edits {
         if let Some(file) = life.file(path) {
@@ -164,6 +165,7 @@ fn attempt(
             changed.texts.insert(path.clone(), after);
             continue;
         }
+        configured.push((path.clone(), Arc::clone(&after)));
         match known {
             Some(index) => changed.configs[index].text = after,
             None => {
@@ -176,12 +178,14 @@ fn attempt(
     if texts.is_empty() && settings.is_none() {
         return Err("the mend changes nothing".to_owned());
     }
+    let paths: Vec<String> = texts.iter().map(|(path, _)| path.clone()).collect();
+    texts.append(&mut configured);
     let mut after = life.with_changes(&texts);
     if let Some(settings) = settings {
         after = after.with_settings(settings);
     }
     let found = detect(&after);
-    let paths: Vec<&str> = texts.iter().map(|(path, _)| path.as_str()).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     accept(life, &after, &paths, target, before, &found, &mend.declared)
         .map_err(|rejected| rejected.to_string())?;
     Ok(Step {

@@ -160,16 +160,12 @@ impl Lifecycle {
 
     /// Facts of a file; a configuration file has only its path and lines.
     pub fn facts(&self, file: FileId) -> &Facts {
-        self.files
-            .get(file.index())
-            .unwrap_or_else(|| &self.configs[file.index() - self.files.len()].0)
+        self.files.get(file.index()).unwrap_or_else(|| &self.configs[file.index() - self.files.len()].0)
     }
 
     /// Text of a file.
     pub fn text(&self, file: FileId) -> &Arc<str> {
-        self.texts
-            .get(file.index())
-            .unwrap_or_else(|| &self.configs[file.index() - self.files.len()].1)
+        self.texts.get(file.index()).unwrap_or_else(|| &self.configs[file.index() - self.files.len()].1)
     }
 
     /// The configuration file at this path; it can be a place of a finding, but is not among [`Lifecycle::files`].
@@ -233,10 +229,7 @@ impl Lifecycle {
 
 /// A configuration file as one of the tree's files.
 fn config(file: &ConfigFile) -> (Arc<Facts>, Arc<str>) {
-    let facts = Facts {
-        path: file.path.clone(),
-        lines: crate::facts::Lines::new(&file.text),
-        ..Facts::default()
-    };
+    let facts =
+        Facts { path: file.path.clone(), lines: crate::facts::Lines::new(&file.text), ..Facts::default() };
     (Arc::new(facts), Arc::clone(&file.text))
 }

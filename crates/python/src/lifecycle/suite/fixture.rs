@@ -68,7 +68,9 @@ fn fixture_of(life: &Lifecycle, function: FunctionRef) -> Option<Fixture> {
         let decorator = ExprRef { file: function.file, id: decorator };
         for (path, call) in applied(life, decorator) {
             let maker = match path.as_str() {
-                "pytest.fixture" | "pytest.yield_fixture" | "_pytest.fixtures.fixture" => FixtureMaker::Pytest,
+                "pytest.fixture" | "pytest.yield_fixture" | "_pytest.fixtures.fixture" => {
+                    FixtureMaker::Pytest
+                }
                 "pytest_asyncio.fixture" | "pytest_asyncio.plugin.fixture" => FixtureMaker::Asyncio,
                 _ => continue,
             };

@@ -44,11 +44,8 @@ impl Suite {
         if !sites.is_empty() && !(doubt && sites.len() == 1) {
             return Holding::Objects { sites, works };
         }
-        let given = if fixture.is_generator {
-            life.yields(fixture.function)
-        } else {
-            life.returns(fixture.function)
-        };
+        let given =
+            if fixture.is_generator { life.yields(fixture.function) } else { life.returns(fixture.function) };
         let unknown = given.iter().any(|value| match value {
             Value::Unknown | Value::Coroutine(..) => true,
             Value::Instance(Kind::External(path), _) => !PLAIN.contains(&path.as_str()),
@@ -60,11 +57,8 @@ impl Suite {
     /// Whether what a fixture hands over can hold what it was given: it yields or returns a value that is no constant.
     pub fn hands_over(&self, life: &Lifecycle, index: usize) -> bool {
         let fixture = &self.fixtures[index];
-        let given = if fixture.is_generator {
-            life.yields(fixture.function)
-        } else {
-            life.returns(fixture.function)
-        };
+        let given =
+            if fixture.is_generator { life.yields(fixture.function) } else { life.returns(fixture.function) };
         let mut gives = false;
         let facts = life.facts(fixture.function.file);
         facts.body_exprs(fixture.function.id, &mut |id| {
@@ -78,16 +72,8 @@ impl Suite {
     }
 }
 
-const PLAIN: &[&str] = &[
-    "str",
-    "int",
-    "dict",
-    "list",
-    "pathlib.Path",
-    "datetime.datetime",
-    "uuid.UUID",
-    "decimal.Decimal",
-];
+const PLAIN: &[&str] =
+    &["str", "int", "dict", "list", "pathlib.Path", "datetime.datetime", "uuid.UUID", "decimal.Decimal"];
 
 /// `create_async_engine(…, poolclass=NullPool)` keeps no connection from one loop to the next.
 fn has_no_pool(life: &Lifecycle, call: ExprRef) -> bool {
@@ -123,6 +109,9 @@ fn outlives(life: &Lifecycle, call: ExprRef, function: FunctionRef, fixture: Fun
     flow.doubt
         || flow.kept()
         || flow.uses.iter().any(|at| {
-            matches!(at.kind, UseKind::Returned(_) | UseKind::Yielded(_) | UseKind::Stored(_) | UseKind::Argument { .. })
+            matches!(
+                at.kind,
+                UseKind::Returned(_) | UseKind::Yielded(_) | UseKind::Stored(_) | UseKind::Argument { .. }
+            )
         })
 }

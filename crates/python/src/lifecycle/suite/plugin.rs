@@ -40,8 +40,9 @@ impl AsyncioPlugin {
         let version = settings.version("pytest-asyncio").cloned();
         let option = |name| settings.pytest.option(name);
         let marked = tests.iter().filter_map(|test| test.asyncio.as_ref());
-        let marked_with =
-            |word| marked.clone().any(|mark| mark.call.is_some_and(|call| keyword(life, call, word).is_some()));
+        let marked_with = |word| {
+            marked.clone().any(|mark| mark.call.is_some_and(|call| keyword(life, call, word).is_some()))
+        };
         let shown: Option<&'static [u64]> = if option("asyncio_default_test_loop_scope").is_some() {
             Some(&[0, 26])
         } else if option("asyncio_default_fixture_loop_scope").is_some()

@@ -72,7 +72,8 @@ fn is_test(life: &Lifecycle, function: FunctionRef) -> bool {
     if life.suite_class(ClassRef { file: function.file, id: class }) {
         return false;
     }
-    facts.class(class).name.starts_with("Test") || !life.heirs(ClassRef { file: function.file, id: class }).is_empty()
+    facts.class(class).name.starts_with("Test")
+        || !life.heirs(ClassRef { file: function.file, id: class }).is_empty()
 }
 
 impl Lifecycle {
@@ -111,10 +112,15 @@ fn hook(life: &Lifecycle, function: FunctionRef) -> Option<LoopHook> {
     let (mut marks, mut first) = (Vec::new(), false);
     facts.body_exprs(function.id, &mut |id| match &facts.expr(id).kind {
         ExprKind::Attribute { attr, .. } if attr == "asyncio" => {
-            let up = facts.parent_expr(id).filter(|&up| {
-                matches!(facts.expr(up).kind, ExprKind::Call { func, .. } if func == id)
-            });
-            marks_at(life, ExprRef { file: function.file, id: up.unwrap_or(id) }, Level::Function, &mut marks);
+            let up = facts
+                .parent_expr(id)
+                .filter(|&up| matches!(facts.expr(up).kind, ExprKind::Call { func, .. } if func == id));
+            marks_at(
+                life,
+                ExprRef { file: function.file, id: up.unwrap_or(id) },
+                Level::Function,
+                &mut marks,
+            );
         }
         ExprKind::Call { keywords, .. } => {
             first |= keywords.iter().any(|keyword| {
