@@ -6,6 +6,7 @@
 
 mod carried;
 mod cause;
+mod close_not_awaited;
 mod found;
 #[allow(dead_code, unused_imports, reason = "the causes about start-up and shutdown come one by one")]
 mod lifespan;

@@ -3,8 +3,13 @@
 use crate::Cause;
 
 /// All causes, in the order of the shelf.
+#[rustfmt::skip] // one a line, so that branches merge
 pub fn shelf() -> &'static [&'static dyn Cause] {
-    &[&crate::mixed_run_styles::MixedRunStyles, &crate::second_run::SecondRun]
+    &[
+        &crate::close_not_awaited::CloseNotAwaited,
+        &crate::mixed_run_styles::MixedRunStyles,
+        &crate::second_run::SecondRun,
+    ]
 }
 
 /// The cause of this name.
