@@ -4,9 +4,11 @@
 //! looks at a log: joining findings with evidence is `diagnose`'s work, making one patch of mends is `fix`'s. To add a
 //! cause, add a folder and one line in [`shelf`].
 
+mod background;
 mod carried;
 mod cause;
 mod close_not_awaited;
+mod dropped_task;
 mod found;
 #[allow(dead_code, unused_imports, reason = "the causes about start-up and shutdown come one by one")]
 mod lifespan;

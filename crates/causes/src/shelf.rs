@@ -7,6 +7,7 @@ use crate::Cause;
 pub fn shelf() -> &'static [&'static dyn Cause] {
     &[
         &crate::close_not_awaited::CloseNotAwaited,
+        &crate::dropped_task::DroppedTask,
         &crate::mixed_run_styles::MixedRunStyles,
         &crate::second_run::SecondRun,
     ]

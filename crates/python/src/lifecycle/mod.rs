@@ -18,6 +18,7 @@ mod run;
 mod scope;
 mod site;
 mod suite;
+mod task;
 mod value;
 
 use std::sync::{Arc, RwLock};
@@ -44,6 +45,7 @@ pub use suite::{
     AsyncioMode, AsyncioPlugin, Fixture, FixtureMaker, Graph, Holding, Level, LoopHook, Mark, Request, Scope,
     Suite, Test, TestLoop,
 };
+pub use task::{Task, TaskAct, TaskActKind};
 
 pub use value::{Kind, Value, Values};
 
@@ -65,6 +67,7 @@ pub struct Lifecycle {
     sites: std::sync::OnceLock<Vec<Site>>,
     runs: std::sync::OnceLock<Vec<Run>>,
     suite: std::sync::OnceLock<Suite>,
+    tasks: std::sync::OnceLock<Vec<Task>>,
 }
 
 impl Lifecycle {
@@ -155,6 +158,7 @@ impl Lifecycle {
             sites: std::sync::OnceLock::new(),
             runs: std::sync::OnceLock::new(),
             suite: std::sync::OnceLock::new(),
+            tasks: std::sync::OnceLock::new(),
         }
     }
 

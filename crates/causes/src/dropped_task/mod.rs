@@ -1,0 +1,144 @@
+//! `dropped-task`: the result of `create_task` is not kept.
+
+use loopmend_model::Applicability;
+use loopmend_python::edit::{Draft, Source, import_edits};
+use loopmend_python::lifecycle::{ExprRef, Lifecycle, Place, Task, TaskActKind};
+
+use crate::background::{Holder, hold};
+use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
+
+/// The cause.
+pub struct DroppedTask;
+
+const SLUG: &str = "dropped-task";
+
+static PAGE: Page = Page {
+    title: "A task is started and nobody keeps it",
+    what: "The event loop only holds tasks weakly. A task whose result of `create_task` is not kept can be collected while it \
+           waits for something that only it keeps alive, and then its work stops in the middle. And nobody can wait for it: \
+           at shutdown it is cancelled or closed under, and what it had left to do is lost.",
+    log: "Task was destroyed but it is pending!\n\
+          task: <Task pending name='Task-2' coro=<Mirror.run() done, defined at /srv/mirror/hub.py:26> wait_for=<Future cancelled>>",
+    wrong: "async def create_order(request):\n    asyncio.create_task(audit(\"order-created\"))\n    return web.Response(status=201)",
+    right: "background_tasks = set()\n\n\nasync def create_order(request):\n    task = asyncio.create_task(audit(\"order-created\"))\n    background_tasks.add(task)\n    task.add_done_callback(background_tasks.discard)\n    return web.Response(status=201)",
+    unless: "A task that another reference keeps is left alone: an attribute, a global, a container, a `TaskGroup`, the caller that it \
+             is returned to, or `gather` and `wait`. A local name of the coroutine that runs the whole program keeps it too.",
+    prevent: "Start tasks in a `TaskGroup` (Python 3.11+), or in one place of the program that keeps a set of them and waits for \
+              it at shutdown. ruff's `RUF006` finds the plain form.",
+    symptoms: &["task-destroyed-pending", "task-destroyed-detail"],
+};
+
+/// How the task is lost.
+#[derive(Clone, Copy, Debug)]
+enum Lost {
+    /// The call's value is dropped, or kept by a name that nobody reads.
+    Here,
+    /// Put into a weak container by this call.
+    Weakly(ExprRef),
+}
+
+struct Detail {
+    call: ExprRef,
+    lost: Lost,
+}
+
+impl Cause for DroppedTask {
+    fn slug(&self) -> &'static str {
+        SLUG
+    }
+
+    fn page(&self) -> &'static Page {
+        &PAGE
+    }
+
+    fn detect(&self, life: &Lifecycle, report: &mut Report) {
+        for task in life.tasks() {
+            let Some(lost) = lost(life, task) else { continue };
+            report.add(found(life, task, lost));
+        }
+    }
+
+    fn fix(&self, life: &Lifecycle, found: &Found) -> Result<Mend, Declined> {
+        let detail =
+            found.detail::<Detail>().ok_or_else(|| Declined::because("the finding is not of this cause"))?;
+        let file = detail.call.file;
+        let source = Source::parse(&life.facts(file).path, life.text(file).clone());
+        if source.is_broken() {
+            return Err(Declined::because("mend the syntax errors of the file first"));
+        }
+        let mut draft = Draft::new(&source);
+        if let Lost::Weakly(_) = detail.lost {
+            return Err(Declined::because(
+                "keep the tasks in a plain `set` and take each out with `add_done_callback`",
+            ));
+        }
+        let holder = Holder::of(life, file);
+        hold(life, &mut draft, detail.call, &holder.name)?;
+        draft.step(|now| holder.define(now, None))?;
+        let mut mend = Mend::new(found.applicability);
+        mend.edit(life, file, draft.edits());
+        mend.declared.added.extend(["set", "add", "add_done_callback"].map(str::to_owned));
+        let _ = import_edits;
+        Ok(mend)
+    }
+}
+
+/// Whether nothing keeps the task.
+fn lost(life: &Lifecycle, task: &Task) -> Option<Lost> {
+    if task.dropped() {
+        return Some(Lost::Here);
+    }
+    if task.handed() || task.waited() {
+        return None;
+    }
+    let mut weak = None;
+    let mut local = None;
+    for act in &task.acts {
+        match &act.kind {
+            TaskActKind::KeptWeakly(call) => weak = Some(*call),
+            TaskActKind::Kept(Place::Local(function, _)) => local = Some(*function),
+            TaskActKind::Callback(_) => {}
+            _ => return None,
+        }
+    }
+    if let Some(call) = weak {
+        return Some(Lost::Weakly(call));
+    }
+    // A local name keeps it as long as its function runs.
+    let function = local?;
+    let facts = life.facts(function.file);
+    let of = facts.function(function.id);
+    let again = life.in_loop(task.call);
+    let runs_all = life.runs().iter().any(|run| run.coroutines.contains(&function));
+    let plain = function == task.function
+        && matches!(facts.stmt_of(task.call.id).map(|stmt| &facts.stmt(stmt).kind),
+        Some(loopmend_python::facts::StmtKind::Assign { value, .. }) if *value == task.call.id);
+    (plain && !of.is_generator && (again || !runs_all)).then_some(Lost::Here)
+}
+
+fn found(life: &Lifecycle, task: &Task, lost: Lost) -> Found {
+    let name =
+        task.runs.first().map(|&function| life.facts(function.file).function(function.id).qualname.clone());
+    let what = name.as_deref().map_or_else(|| "the task".to_owned(), |name| format!("the task of `{name}`"));
+    let message = match lost {
+        Lost::Here => format!(
+            "nothing keeps {what}: the loop holds tasks only weakly, so it may be collected before it is done, and nobody can wait for it at shutdown"
+        ),
+        Lost::Weakly(_) => {
+            format!("{what} is only in a weak container: it may be collected before it is done")
+        }
+    };
+    let mut found = Found::new(SLUG, Spot::expr(life, task.call), message);
+    found.applicability = Applicability::Safe;
+    found.functions = task.runs.clone();
+    found.functions.push(task.function);
+    found.names.extend(name);
+    for &function in &task.runs {
+        found.related.push((Spot::function(life, function), "what the task runs".to_owned()));
+    }
+    if let Lost::Weakly(call) = lost {
+        found.related.insert(0, (Spot::expr(life, call), "held weakly here".to_owned()));
+    }
+    found.detail = Some(std::sync::Arc::new(Detail { call: task.call, lost }));
+    found
+}
