@@ -322,7 +322,7 @@ impl Lifecycle {
     }
 
     /// The last part of a dotted receiver: `state` of `request.app.state`; of a call the called name.
-    pub(super) fn last_part(&self, expr: ExprRef) -> Option<String> {
+    pub fn last_part(&self, expr: ExprRef) -> Option<String> {
         let facts = self.facts(expr.file);
         match &facts.expr(expr.id).kind {
             ExprKind::Name(name) => Some(name.to_string()),

@@ -1,0 +1,209 @@
+//! Which functions run as a service starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopmend_python::facts::{ExprId, ExprKind, StmtId, StmtKind};
+use loopmend_python::lifecycle::{Argument, ExprRef, FunctionRef, Lifecycle, Origin, SiteKind, UseKind};
+
+/// When a function runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It is a lifespan or cleanup context: start-up before this `yield`, shutdown after it.
+    Lifespan(StmtId),
+    /// A framework calls it at start-up: the registration.
+    Handler(ExprRef),
+    /// A function that runs at start-up calls it.
+    Called(FunctionRef, ExprRef),
+    /// `__aenter__`: when it fails, `__aexit__` does not run.
+    Enter,
+    /// A method or function whose name says that it opens; who calls it closes elsewhere.
+    Opener,
+}
+
+/// Decorators that register a start-up function.
+const STARTUP_DECORATORS: &[&str] = &[
+    "on_startup",
+    "startup",
+    "before_serving",
+    "before_server_start",
+    "main_process_start",
+    "after_startup",
+];
+/// Names of functions that open for others.
+const OPENERS: &[&str] = &[
+    "connect",
+    "open",
+    "start",
+    "startup",
+    "setup",
+    "init",
+    "initialize",
+    "initialise",
+    "open_all",
+    "connect_all",
+    "start_up",
+    "on_startup",
+    "async_init",
+    "create_all",
+];
+
+/// The functions of the tree that open something as a service starts, with their phase; in order.
+pub fn starters(life: &Lifecycle) -> Vec<(FunctionRef, Phase)> {
+    let mut candidates: BTreeSet<FunctionRef> = life
+        .sites()
+        .iter()
+        .filter(|site| site.kind == SiteKind::Resource && !site.function.is_module())
+        .map(|site| site.function)
+        .collect();
+    // Those that start what was made elsewhere, or call what makes.
+    for function in candidates.clone() {
+        for site in life.call_sites(function) {
+            let facts = life.facts(site.call.file);
+            candidates.insert(FunctionRef { file: site.call.file, id: facts.function_of(site.call.id) });
+        }
+    }
+    let methods: BTreeSet<&str> = life
+        .catalogue()
+        .resources()
+        .iter()
+        .filter_map(|resource| resource.start.as_ref())
+        .map(|start| start.method.as_str())
+        .collect();
+    for file in life.files() {
+        let facts = life.facts(file);
+        for method in &methods {
+            for &attribute in facts.attributes.get(*method).into_iter().flatten() {
+                let awaited = facts
+                    .parent_expr(attribute)
+                    .and_then(|call| facts.parent_expr(call))
+                    .is_some_and(|up| matches!(facts.expr(up).kind, ExprKind::Await(_)));
+                let function = FunctionRef { file, id: facts.function_of(attribute) };
+                if awaited && !function.is_module() {
+                    candidates.insert(function);
+                }
+            }
+        }
+    }
+    let mut known = BTreeMap::new();
+    candidates
+        .into_iter()
+        .filter(|function| !function.is_module())
+        .filter_map(|function| {
+            let phase = phase_within(life, function, 3, &mut known)?;
+            Some((function, phase))
+        })
+        .collect()
+}
+
+/// When a function runs, where that is as a service starts.
+pub fn phase(life: &Lifecycle, function: FunctionRef) -> Option<Phase> {
+    phase_within(life, function, 3, &mut BTreeMap::new())
+}
+
+fn phase_within(
+    life: &Lifecycle,
+    function: FunctionRef,
+    depth: u8,
+    known: &mut BTreeMap<FunctionRef, Option<Phase>>,
+) -> Option<Phase> {
+    if let Some(phase) = known.get(&function) {
+        return *phase;
+    }
+    known.insert(function, None);
+    let found = find(life, function, depth, known);
+    known.insert(function, found);
+    found
+}
+
+fn find(
+    life: &Lifecycle,
+    function: FunctionRef,
+    depth: u8,
+    known: &mut BTreeMap<FunctionRef, Option<Phase>>,
+) -> Option<Phase> {
+    let facts = life.facts(function.file);
+    let of = facts.function(function.id);
+    if function.is_module() || life.is_fixture(function) || life.is_test(function) {
+        return None;
+    }
+    if of.is_generator {
+        let yields = only_yield(life, function)?;
+        let context = of.is_async
+            && (life.decorated(function, &["asynccontextmanager", "lifespan"])
+                || registered(life, function, &["cleanup_ctx", "lifespan"]).is_some());
+        return context.then_some(Phase::Lifespan(yields));
+    }
+    for &decorator in &of.decorators {
+        let at = ExprRef { file: function.file, id: decorator };
+        let first = match &facts.expr(decorator).kind {
+            ExprKind::Call { args, .. } => args.first().and_then(|&arg| match &facts.expr(arg).kind {
+                ExprKind::Str(text) => Some(&**text),
+                _ => None,
+            }),
+            _ => None,
+        };
+        let last = life.last_part(at).unwrap_or_default();
+        if (last == "on_event" && first == Some("startup"))
+            || (last == "listener"
+                && first.is_some_and(|event| event.contains("start") && !event.contains("after_server_stop")))
+            || STARTUP_DECORATORS.contains(&last.as_str())
+        {
+            return Some(Phase::Handler(at));
+        }
+    }
+    if let Some(at) = registered(life, function, &["on_startup", "startup"]) {
+        return Some(Phase::Handler(at));
+    }
+    if of.name == "__aenter__" {
+        return Some(Phase::Enter);
+    }
+    if depth > 0 {
+        for site in life.call_sites(function) {
+            let facts = life.facts(site.call.file);
+            let caller = FunctionRef { file: site.call.file, id: facts.function_of(site.call.id) };
+            match phase_within(life, caller, depth - 1, known) {
+                Some(Phase::Lifespan(yields))
+                    if facts.expr(site.call.id).range.start() > facts.stmt(yields).range.start() => {}
+                Some(_) => return Some(Phase::Called(caller, site.call)),
+                None => {}
+            }
+        }
+    }
+    (of.is_async && OPENERS.contains(&of.name.trim_start_matches('_'))).then_some(Phase::Opener)
+}
+
+/// The one `yield` of a generator, where it is a statement outside loops.
+fn only_yield(life: &Lifecycle, function: FunctionRef) -> Option<StmtId> {
+    let facts = life.facts(function.file);
+    let mut yields: Vec<ExprId> = Vec::new();
+    facts.body_exprs(function.id, &mut |expr| {
+        if matches!(facts.expr(expr).kind, ExprKind::Yield(_) | ExprKind::YieldFrom(_)) {
+            yields.push(expr);
+        }
+    });
+    let [only] = yields[..] else { return None };
+    let stmt = facts.stmt_of(only)?;
+    let plain = matches!(facts.stmt(stmt).kind, StmtKind::Expr(value) if value == only);
+    (plain && !life.in_loop(ExprRef { file: function.file, id: only })).then_some(stmt)
+}
+
+/// The place where a function is given to a list or keyword of one of these names: `app.cleanup_ctx.append(f)`,
+/// `on_startup=[f]`, `app.add_event_handler("startup", f)`.
+fn registered(life: &Lifecycle, function: FunctionRef, names: &[&str]) -> Option<ExprRef> {
+    life.flow(Origin::Function(function), false).uses.iter().find_map(|at| {
+        let UseKind::Argument { call, argument, .. } = &at.kind else { return None };
+        let facts = life.facts(call.file);
+        let ExprKind::Call { func, args, .. } = &facts.expr(call.id).kind else { return None };
+        if let Argument::Keyword(keyword) = argument
+            && names.contains(&keyword.as_str())
+        {
+            return Some(*call);
+        }
+        let ExprKind::Attribute { value, attr } = &facts.expr(*func).kind else { return None };
+        let list = life.last_part(call.with(*value)).unwrap_or_default();
+        let event = args.first().is_some_and(|&arg| {
+            matches!(&facts.expr(arg).kind, ExprKind::Str(text) if names.contains(&&**text))
+        });
+        (names.contains(&list.as_str()) || (attr == "add_event_handler" && event)).then_some(*call)
+    })
+}
