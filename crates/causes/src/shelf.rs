@@ -9,6 +9,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::close_not_awaited::CloseNotAwaited,
         &crate::dropped_task::DroppedTask,
         &crate::mixed_run_styles::MixedRunStyles,
+        &crate::partial_startup_leak::PartialStartupLeak,
         &crate::second_run::SecondRun,
     ]
 }

@@ -10,13 +10,13 @@ use super::place::{mentions, place_name};
 
 /// Whether a statement itself (without its blocks) ends the object: by its own method, by a method handed to a stack, by `with`,
 /// or by a function of the tree that does so.
-pub fn ends_in(life: &Lifecycle, file: FileId, stmt: StmtId, open: &Open) -> bool {
+pub(crate) fn ends_in(life: &Lifecycle, file: FileId, stmt: StmtId, open: &Open) -> bool {
     let names = open.names(life.facts(open.function.file));
     ends_named(life, file, stmt, &names, &open.ends, 2)
 }
 
 /// Whether a statement of a block, or of a block within, ends the object.
-pub fn ends_within(life: &Lifecycle, file: FileId, block: &[StmtId], open: &Open) -> bool {
+pub(crate) fn ends_within(life: &Lifecycle, file: FileId, block: &[StmtId], open: &Open) -> bool {
     let facts = life.facts(file);
     let mut found = false;
     facts.walk(block, &mut |stmt| found = found || ends_in(life, file, stmt, open));
@@ -67,7 +67,10 @@ fn ends_named(
             let mut hit = false;
             facts.descend(item.context, &mut |inner| {
                 hit |= place_name(facts, inner).is_some_and(|name| names.contains(&name))
-                    && !matches!(facts.parent_expr(inner).map(|up| &facts.expr(up).kind), Some(ExprKind::Attribute { .. }));
+                    && !matches!(
+                        facts.parent_expr(inner).map(|up| &facts.expr(up).kind),
+                        Some(ExprKind::Attribute { .. })
+                    );
             });
             hit
         });
@@ -109,7 +112,12 @@ fn ends_by_method(facts: &Facts, expr: ExprId, ends: &[String]) -> Option<ExprId
 }
 
 /// The calls in a block, nested blocks too, of a method that ends the object: `await app.state.redis.aclose()`.
-pub fn close_calls(life: &Lifecycle, file: FileId, block: &[StmtId], open: &Open) -> Vec<(StmtRef, ExprRef)> {
+pub(crate) fn close_calls(
+    life: &Lifecycle,
+    file: FileId,
+    block: &[StmtId],
+    open: &Open,
+) -> Vec<(StmtRef, ExprRef)> {
     let facts = life.facts(file);
     let names = open.names(life.facts(open.function.file));
     let mut found = Vec::new();
@@ -129,7 +137,7 @@ pub fn close_calls(life: &Lifecycle, file: FileId, block: &[StmtId], open: &Open
 }
 
 /// The same in all other functions of the tree, for an object that outlives the function that opens it.
-pub fn close_calls_elsewhere(life: &Lifecycle, open: &Open) -> Vec<(StmtRef, ExprRef)> {
+pub(crate) fn close_calls_elsewhere(life: &Lifecycle, open: &Open) -> Vec<(StmtRef, ExprRef)> {
     let names = open.names(life.facts(open.function.file));
     let home = life.facts(open.function.file);
     let own_class = home.function(open.function.id).class;
@@ -183,7 +191,7 @@ fn imported(facts: &Facts, name: &Name) -> bool {
 }
 
 /// Whether a close is only reached where the object is there: a condition that mentions it, a flag, or a handler around it.
-pub fn is_guarded(life: &Lifecycle, stmt: StmtRef, call: ExprRef, within: Option<StmtId>) -> bool {
+pub(crate) fn is_guarded(life: &Lifecycle, stmt: StmtRef, call: ExprRef, within: Option<StmtId>) -> bool {
     let facts = life.facts(stmt.file);
     let mut at = call.id;
     while let Some(up) = facts.parent_expr(at) {
@@ -202,7 +210,8 @@ pub fn is_guarded(life: &Lifecycle, stmt: StmtRef, call: ExprRef, within: Option
             (StmtKind::Try { handlers, .. }, Slot::Body) if !handlers.is_empty() => return true,
             (StmtKind::With { items, .. }, _)
                 if items.iter().any(|item| {
-                    life.last_part(ExprRef { file: stmt.file, id: item.context }).as_deref() == Some("suppress")
+                    life.last_part(ExprRef { file: stmt.file, id: item.context }).as_deref()
+                        == Some("suppress")
                 }) =>
             {
                 return true;

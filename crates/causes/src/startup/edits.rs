@@ -11,7 +11,7 @@ use ruff_text_size::Ranged;
 use super::open::Open;
 
 /// The call that closes what an opening opened, as its function would write it.
-pub fn close_text(life: &Lifecycle, open: &Open) -> String {
+pub(crate) fn close_text(life: &Lifecycle, open: &Open) -> String {
     let wait = if open.close.awaited { "await " } else { "" };
     format!("{wait}{}.{}()", life.source(open.place), open.close.method)
 }
@@ -23,7 +23,12 @@ fn range_of(life: &Lifecycle, file: FileId, stmt: StmtId) -> TextRange {
 /// Puts `try` around what comes after an opening, up to the statement `last` (or, in the block of the opening, what holds it),
 /// and closes the object where that fails: `except BaseException: await place.close(); raise`. The openings stand in one
 /// block, in source order; later ones are nested in earlier.
-pub fn unwind(life: &Lifecycle, draft: &mut Draft, opens: &[Open], last: StmtId) -> Result<(), Refused> {
+pub(crate) fn unwind(
+    life: &Lifecycle,
+    draft: &mut Draft,
+    opens: &[Open],
+    last: StmtId,
+) -> Result<(), Refused> {
     let mut inner = false;
     for open in opens.iter().rev() {
         let file = open.function.file;
@@ -65,7 +70,7 @@ struct Pair<'o> {
 
 /// Puts each closing statement into a `finally` of its own that starts right after the opening: the openings stand in one
 /// block with the `yield` (or what holds it), the closes after it or in the `finally` of a `try` around it.
-pub fn nest(
+pub(crate) fn nest(
     life: &Lifecycle,
     draft: &mut Draft,
     pairs: &[(Open, StmtId)],
@@ -94,7 +99,10 @@ pub fn nest(
             let opened = now.statement_at(opened).ok_or(Refused::Missing("statement"))?;
             let body = opened.body;
             let behind = body.iter().position(|stmt| {
-                stmt.start() > opened.end() && !stmt.is_try_stmt() && now.slice(stmt) == text && stmt.start() >= start
+                stmt.start() > opened.end()
+                    && !stmt.is_try_stmt()
+                    && now.slice(stmt) == text
+                    && stmt.start() >= start
             });
             if let Some(index) = behind {
                 taken = take_statement(now, &body[index])?;
@@ -140,7 +148,7 @@ pub fn nest(
 
 /// As [`nest`], for openings that stand in the `try` itself whose `finally` closes them: each close goes into a `finally` of
 /// its own inside; a `finally` that is left empty goes with its `try`.
-pub fn nest_in_try(
+pub(crate) fn nest_in_try(
     life: &Lifecycle,
     draft: &mut Draft,
     file: FileId,
@@ -155,8 +163,9 @@ pub fn nest_in_try(
     if all_go && !(handlers.is_empty() && orelse.is_empty()) {
         return Err(Refused::OtherClauses);
     }
-    if pairs.iter().any(|(open, _)| facts.stmt(open.stmt).parent != Some(statement) || facts.stmt(open.stmt).slot != Slot::Body)
-    {
+    if pairs.iter().any(|(open, _)| {
+        facts.stmt(open.stmt).parent != Some(statement) || facts.stmt(open.stmt).slot != Slot::Body
+    }) {
         return Err(Refused::NotOneBlock);
     }
     let before = draft.source().clone();
@@ -198,19 +207,19 @@ pub fn nest_in_try(
 }
 
 /// Puts `place = None` before a statement.
-pub fn preset(draft: &mut Draft, before: TextRange, place: &str) -> Result<(), Refused> {
+pub(crate) fn preset(draft: &mut Draft, before: TextRange, place: &str) -> Result<(), Refused> {
     draft.step(|now| insert_before(now, before, &format!("{place} = None")))
 }
 
 /// Puts `if place is not None:` around a statement.
-pub fn guard(draft: &mut Draft, life: &Lifecycle, stmt: StmtRef, place: &str) -> Result<(), Refused> {
+pub(crate) fn guard(draft: &mut Draft, life: &Lifecycle, stmt: StmtRef, place: &str) -> Result<(), Refused> {
     let range = range_of(life, stmt.file, stmt.id);
     draft.step(|now| wrap_statements(now, range, &format!("if {place} is not None:"), &[]))
 }
 
 /// Puts an exit stack around openings: each is handed to it as soon as it is open, and taken out again after `last`, when all
 /// is well. `stack` is the stack's name, `class` the expression for its class.
-pub fn stacked(
+pub(crate) fn stacked(
     life: &Lifecycle,
     draft: &mut Draft,
     opens: &[Open],
@@ -221,9 +230,7 @@ pub fn stacked(
     let Some(first) = opens.first() else { return Ok(()) };
     let file = first.function.file;
     let facts = life.facts(file);
-    let top = |stmt: StmtId| {
-        facts.ancestors(stmt).map(|(outer, _)| outer).last().unwrap_or(stmt)
-    };
+    let top = |stmt: StmtId| facts.ancestors(stmt).map(|(outer, _)| outer).last().unwrap_or(stmt);
     let (from, to) = (top(first.stmt), top(last));
     let to_range = range_of(life, file, to);
     draft.step(|now| insert_after(now, to_range, &format!("{stack}.pop_all()")))?;

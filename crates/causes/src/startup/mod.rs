@@ -1,7 +1,7 @@
 //! What a service opens as it starts, and what closes it again: shared by the causes about failing starts.
 //!
-//! [`opens`] lists what a function opens, in order; [`phases`] tells which functions run as a service starts; [`Open`] knows
-//! the places it is kept at and which statements close it; [`nest`] and [`unwind`] write the unwinding.
+//! [`opens`] lists what a function opens, in order; [`Phases`] tells which functions run as a service starts; [`Open`] knows
+//! the places it is kept at and which statements close it; [`nest`], [`unwind`] and [`stacked`] write the unwinding.
 
 mod closing;
 mod edits;
@@ -10,9 +10,9 @@ mod phase;
 mod place;
 mod risk;
 
-pub use closing::{close_calls, close_calls_elsewhere, ends_in, ends_within, is_guarded};
-pub use edits::{close_text, guard, nest, nest_in_try, preset, stacked, unwind};
-pub use open::{Open, opens};
-pub use phase::{Phase, phase, starters};
-pub use place::{place_name, place_text};
-pub use risk::{protected, risks};
+pub(crate) use closing::{close_calls, close_calls_elsewhere, ends_in, ends_within, is_guarded};
+pub(crate) use edits::{close_text, guard, nest, nest_in_try, preset, stacked, unwind};
+pub(crate) use open::{Open, opens};
+pub(crate) use phase::{Phase, Phases};
+pub(crate) use place::{place_name, place_text};
+pub(crate) use risk::{protected, risks};

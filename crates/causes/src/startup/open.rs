@@ -12,11 +12,12 @@ use super::place::place_name;
 pub(super) const ENDS: &[&str] =
     &["close", "aclose", "disconnect", "dispose", "shutdown", "stop", "cleanup", "teardown", "terminate"];
 /// Methods that start one.
-const STARTS: &[&str] = &["connect", "open", "start", "startup", "setup", "initialize", "init", "connect_all"];
+const STARTS: &[&str] =
+    &["connect", "open", "start", "startup", "setup", "initialize", "init", "connect_all"];
 
 /// One object that a function opens and keeps at a place.
 #[derive(Clone, Debug)]
-pub struct Open {
+pub(crate) struct Open {
     /// The function.
     pub function: FunctionRef,
     /// The statement that opens it.
@@ -70,7 +71,7 @@ impl Open {
 
 /// What a function opens before a statement (all of it, without one), in source order. What is entered by `with`, or by an
 /// exit stack, is not among it: that is closed by itself.
-pub fn opens(life: &Lifecycle, function: FunctionRef, until: Option<StmtId>) -> Vec<Open> {
+pub(crate) fn opens(life: &Lifecycle, function: FunctionRef, until: Option<StmtId>) -> Vec<Open> {
     opens_within(life, function, until, 2)
 }
 

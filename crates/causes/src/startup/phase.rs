@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopmend_python::facts::{ExprId, ExprKind, StmtId, StmtKind};
 use loopmend_python::lifecycle::{Argument, ExprRef, FunctionRef, Lifecycle, Origin, SiteKind, UseKind};
 
+use crate::lifespan;
+
 /// When a function runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// It is a lifespan or cleanup context: start-up before this `yield`, shutdown after it.
     Lifespan(StmtId),
     /// A framework calls it at start-up: the registration.
@@ -47,19 +49,123 @@ const OPENERS: &[&str] = &[
     "create_all",
 ];
 
-/// The functions of the tree that open something as a service starts, with their phase; in order.
-pub fn starters(life: &Lifecycle) -> Vec<(FunctionRef, Phase)> {
-    let mut candidates: BTreeSet<FunctionRef> = life
+/// The phases of a tree's functions.
+pub(crate) struct Phases<'l> {
+    life: &'l Lifecycle,
+    lifespans: BTreeSet<FunctionRef>,
+    handlers: BTreeMap<FunctionRef, ExprRef>,
+    known: BTreeMap<FunctionRef, Option<Phase>>,
+}
+
+impl<'l> Phases<'l> {
+    /// Reads the applications of the tree.
+    pub fn new(life: &'l Lifecycle) -> Self {
+        let mut lifespans = BTreeSet::new();
+        let mut handlers = BTreeMap::new();
+        for app in lifespan::apps(life) {
+            lifespans.extend(app.lifespan.as_ref().and_then(lifespan::Lifespan::generator));
+            lifespans.extend(app.contexts().flat_map(|handler| handler.functions.clone()));
+            for handler in app.startup() {
+                let at = handler.registration_expr();
+                handlers.extend(handler.functions.iter().map(|&function| (function, at)));
+            }
+        }
+        Self { life, lifespans, handlers, known: BTreeMap::new() }
+    }
+
+    /// The functions of the tree that open something as a service starts, with their phase; in order.
+    pub fn starters(&mut self) -> Vec<(FunctionRef, Phase)> {
+        candidates(self.life)
+            .into_iter()
+            .filter_map(|function| Some((function, self.of(function)?)))
+            .collect()
+    }
+
+    /// When a function runs, where that is as a service starts.
+    pub fn of(&mut self, function: FunctionRef) -> Option<Phase> {
+        self.within(function, 3)
+    }
+
+    fn within(&mut self, function: FunctionRef, depth: u8) -> Option<Phase> {
+        if let Some(phase) = self.known.get(&function) {
+            return *phase;
+        }
+        self.known.insert(function, None);
+        let found = self.find(function, depth);
+        self.known.insert(function, found);
+        found
+    }
+
+    fn find(&mut self, function: FunctionRef, depth: u8) -> Option<Phase> {
+        let life = self.life;
+        let facts = life.facts(function.file);
+        let of = facts.function(function.id);
+        if function.is_module() || life.is_fixture(function) || life.is_test(function) {
+            return None;
+        }
+        if of.is_generator {
+            let yields = only_yield(life, function)?;
+            let context = of.is_async
+                && (self.lifespans.contains(&function)
+                    || life.decorated(function, &["asynccontextmanager", "lifespan"])
+                    || registered(life, function, &["cleanup_ctx", "lifespan"]).is_some());
+            return context.then_some(Phase::Lifespan(yields));
+        }
+        if let Some(at) = self.handlers.get(&function) {
+            return Some(Phase::Handler(*at));
+        }
+        for &decorator in &of.decorators {
+            let at = ExprRef { file: function.file, id: decorator };
+            let first = match &facts.expr(decorator).kind {
+                ExprKind::Call { args, .. } => args.first().and_then(|&arg| match &facts.expr(arg).kind {
+                    ExprKind::Str(text) => Some(&**text),
+                    _ => None,
+                }),
+                _ => None,
+            };
+            let last = life.last_part(at).unwrap_or_default();
+            if (last == "on_event" && first == Some("startup"))
+                || (last == "listener"
+                    && first.is_some_and(|event| event.contains("start") && !event.contains("stop")))
+                || STARTUP_DECORATORS.contains(&last.as_str())
+            {
+                return Some(Phase::Handler(at));
+            }
+        }
+        if let Some(at) = registered(life, function, &["on_startup", "startup"]) {
+            return Some(Phase::Handler(at));
+        }
+        if of.name == "__aenter__" {
+            return Some(Phase::Enter);
+        }
+        if depth > 0 {
+            for site in life.call_sites(function) {
+                let facts = life.facts(site.call.file);
+                let caller = FunctionRef { file: site.call.file, id: facts.function_of(site.call.id) };
+                match self.within(caller, depth - 1) {
+                    Some(Phase::Lifespan(yields))
+                        if facts.expr(site.call.id).range.start() > facts.stmt(yields).range.start() => {}
+                    Some(_) => return Some(Phase::Called(caller, site.call)),
+                    None => {}
+                }
+            }
+        }
+        (of.is_async && OPENERS.contains(&of.name.trim_start_matches('_'))).then_some(Phase::Opener)
+    }
+}
+
+/// Functions that make or start what the catalogue knows, and those that call them.
+fn candidates(life: &Lifecycle) -> BTreeSet<FunctionRef> {
+    let mut found: BTreeSet<FunctionRef> = life
         .sites()
         .iter()
         .filter(|site| site.kind == SiteKind::Resource && !site.function.is_module())
         .map(|site| site.function)
         .collect();
-    // Those that start what was made elsewhere, or call what makes.
-    for function in candidates.clone() {
+    for function in found.clone() {
         for site in life.call_sites(function) {
             let facts = life.facts(site.call.file);
-            candidates.insert(FunctionRef { file: site.call.file, id: facts.function_of(site.call.id) });
+            found.insert(FunctionRef { file: site.call.file, id: facts.function_of(site.call.id) });
         }
     }
     let methods: BTreeSet<&str> = life
@@ -77,99 +183,14 @@ pub fn starters(life: &Lifecycle) -> Vec<(FunctionRef, Phase)> {
                     .parent_expr(attribute)
                     .and_then(|call| facts.parent_expr(call))
                     .is_some_and(|up| matches!(facts.expr(up).kind, ExprKind::Await(_)));
-                let function = FunctionRef { file, id: facts.function_of(attribute) };
-                if awaited && !function.is_module() {
-                    candidates.insert(function);
+                if awaited {
+                    found.insert(FunctionRef { file, id: facts.function_of(attribute) });
                 }
             }
         }
     }
-    let mut known = BTreeMap::new();
-    candidates
-        .into_iter()
-        .filter(|function| !function.is_module())
-        .filter_map(|function| {
-            let phase = phase_within(life, function, 3, &mut known)?;
-            Some((function, phase))
-        })
-        .collect()
-}
-
-/// When a function runs, where that is as a service starts.
-pub fn phase(life: &Lifecycle, function: FunctionRef) -> Option<Phase> {
-    phase_within(life, function, 3, &mut BTreeMap::new())
-}
-
-fn phase_within(
-    life: &Lifecycle,
-    function: FunctionRef,
-    depth: u8,
-    known: &mut BTreeMap<FunctionRef, Option<Phase>>,
-) -> Option<Phase> {
-    if let Some(phase) = known.get(&function) {
-        return *phase;
-    }
-    known.insert(function, None);
-    let found = find(life, function, depth, known);
-    known.insert(function, found);
+    found.retain(|function| !function.is_module());
     found
-}
-
-fn find(
-    life: &Lifecycle,
-    function: FunctionRef,
-    depth: u8,
-    known: &mut BTreeMap<FunctionRef, Option<Phase>>,
-) -> Option<Phase> {
-    let facts = life.facts(function.file);
-    let of = facts.function(function.id);
-    if function.is_module() || life.is_fixture(function) || life.is_test(function) {
-        return None;
-    }
-    if of.is_generator {
-        let yields = only_yield(life, function)?;
-        let context = of.is_async
-            && (life.decorated(function, &["asynccontextmanager", "lifespan"])
-                || registered(life, function, &["cleanup_ctx", "lifespan"]).is_some());
-        return context.then_some(Phase::Lifespan(yields));
-    }
-    for &decorator in &of.decorators {
-        let at = ExprRef { file: function.file, id: decorator };
-        let first = match &facts.expr(decorator).kind {
-            ExprKind::Call { args, .. } => args.first().and_then(|&arg| match &facts.expr(arg).kind {
-                ExprKind::Str(text) => Some(&**text),
-                _ => None,
-            }),
-            _ => None,
-        };
-        let last = life.last_part(at).unwrap_or_default();
-        if (last == "on_event" && first == Some("startup"))
-            || (last == "listener"
-                && first.is_some_and(|event| event.contains("start") && !event.contains("after_server_stop")))
-            || STARTUP_DECORATORS.contains(&last.as_str())
-        {
-            return Some(Phase::Handler(at));
-        }
-    }
-    if let Some(at) = registered(life, function, &["on_startup", "startup"]) {
-        return Some(Phase::Handler(at));
-    }
-    if of.name == "__aenter__" {
-        return Some(Phase::Enter);
-    }
-    if depth > 0 {
-        for site in life.call_sites(function) {
-            let facts = life.facts(site.call.file);
-            let caller = FunctionRef { file: site.call.file, id: facts.function_of(site.call.id) };
-            match phase_within(life, caller, depth - 1, known) {
-                Some(Phase::Lifespan(yields))
-                    if facts.expr(site.call.id).range.start() > facts.stmt(yields).range.start() => {}
-                Some(_) => return Some(Phase::Called(caller, site.call)),
-                None => {}
-            }
-        }
-    }
-    (of.is_async && OPENERS.contains(&of.name.trim_start_matches('_'))).then_some(Phase::Opener)
 }
 
 /// The one `yield` of a generator, where it is a statement outside loops.
@@ -201,9 +222,9 @@ fn registered(life: &Lifecycle, function: FunctionRef, names: &[&str]) -> Option
         }
         let ExprKind::Attribute { value, attr } = &facts.expr(*func).kind else { return None };
         let list = life.last_part(call.with(*value)).unwrap_or_default();
-        let event = args.first().is_some_and(|&arg| {
-            matches!(&facts.expr(arg).kind, ExprKind::Str(text) if names.contains(&&**text))
-        });
+        let event = args.first().is_some_and(
+            |&arg| matches!(&facts.expr(arg).kind, ExprKind::Str(text) if names.contains(&&**text)),
+        );
         (names.contains(&list.as_str()) || (attr == "add_event_handler" && event)).then_some(*call)
     })
 }

@@ -4,7 +4,7 @@ use loopmend_python::facts::{ExprId, ExprKind, Facts, Name};
 use loopmend_python::lifecycle::{ExprRef, Lifecycle};
 
 /// The last name of a place: `redis` of `app.state.redis`, `[POOL]` of `app[POOL]`.
-pub fn place_name(facts: &Facts, place: ExprId) -> Option<Name> {
+pub(crate) fn place_name(facts: &Facts, place: ExprId) -> Option<Name> {
     match &facts.expr(place).kind {
         ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => Some(name.clone()),
         ExprKind::Subscript { index, .. } => facts.key(*index),
@@ -14,7 +14,7 @@ pub fn place_name(facts: &Facts, place: ExprId) -> Option<Name> {
 }
 
 /// A place as it is written.
-pub fn place_text(life: &Lifecycle, place: ExprRef) -> &str {
+pub(crate) fn place_text(life: &Lifecycle, place: ExprRef) -> &str {
     life.source(place)
 }
 

@@ -8,7 +8,7 @@ use super::open::Open;
 
 /// The statements after an opening, before `until`, that may fail as connections and migrations do: those that await, and
 /// calls of functions whose name says that they migrate or check.
-pub fn risks(life: &Lifecycle, open: &Open, until: Option<StmtId>) -> Vec<StmtId> {
+pub(crate) fn risks(life: &Lifecycle, open: &Open, until: Option<StmtId>) -> Vec<StmtId> {
     let facts = life.facts(open.function.file);
     let start = facts.stmt(open.stmt).range.end();
     let end = until.map(|stmt| facts.stmt(stmt).range.start());
@@ -39,7 +39,7 @@ pub fn risks(life: &Lifecycle, open: &Open, until: Option<StmtId>) -> Vec<StmtId
 
 /// Whether an exception out of `risk` finds the object closed: by a handler or `finally` around it, in the function or around
 /// each of its calls.
-pub fn protected(life: &Lifecycle, open: &Open, risk: StmtId) -> bool {
+pub(crate) fn protected(life: &Lifecycle, open: &Open, risk: StmtId) -> bool {
     let file = open.function.file;
     let facts = life.facts(file);
     let here = facts.ancestors(risk).any(|(outer, slot)| {
@@ -68,7 +68,9 @@ fn guarded_by_callers(life: &Lifecycle, open: &Open, function: FunctionRef, dept
                         || handlers.iter().any(|handler| ends_within(life, file, &handler.body, open)))
             });
             let caller = FunctionRef { file, id: facts.function_of(site.call.id) };
-            around || pushed_before(life, open, caller, stmt) || guarded_by_callers(life, open, caller, depth - 1)
+            around
+                || pushed_before(life, open, caller, stmt)
+                || guarded_by_callers(life, open, caller, depth - 1)
         })
 }
 
@@ -108,7 +110,8 @@ fn may_fail(life: &Lifecycle, function: FunctionRef, stmt: StmtId) -> bool {
                     || !life.calls_any(call, &["asyncio.sleep"]);
             }
             ExprKind::Call { func, .. } => {
-                if let ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } = &facts.expr(*func).kind {
+                if let ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } = &facts.expr(*func).kind
+                {
                     found |= name.contains("migrat") || name.contains("upgrade") || name == "create_all";
                 }
             }
