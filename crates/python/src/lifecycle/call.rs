@@ -2,7 +2,7 @@
 
 use super::infer::HOPS;
 use super::{ClassRef, ExprRef, FileId, FunctionRef, Kind, Lifecycle, Value};
-use crate::facts::{BindingId, BindingKind, ExprKind, Name, ParameterKind};
+use crate::facts::{BindingId, ExprKind, Name, ParameterKind};
 
 /// A call of a function of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -137,7 +137,7 @@ impl Lifecycle {
             && let Some(class) = of.class
         {
             let class = ClassRef { file: function.file, id: class };
-            for heir in self.heirs(class) {
+            for &heir in self.heirs(class).iter() {
                 let name = self.facts(heir.file).class(heir.id).name.clone();
                 self.calls_named(&name, &mut candidates);
             }
@@ -200,84 +200,56 @@ impl Lifecycle {
     /// Other names that a file imports this name as.
     fn import_aliases(&self, file: FileId, name: &Name) -> Vec<Name> {
         let facts = self.facts(file);
-        facts
-            .bindings
+        self.index()
+            .imports(name)
             .iter()
-            .filter(|binding| match &binding.kind {
-                BindingKind::ImportFrom { name: imported, .. } => imported == name && binding.name != *name,
-                _ => false,
-            })
-            .map(|binding| binding.name.clone())
+            .filter(|(at, _)| *at == file)
+            .map(|(_, id)| &facts.binding(*id).name)
+            .filter(|bound| *bound != name)
+            .cloned()
             .collect()
     }
 
     /// Files in which this name occurs as a read, an attribute or an import; sorted.
     pub(super) fn mentions(&self, name: &str) -> &[FileId] {
-        let index = self.mentioned.get_or_init(|| {
-            let mut index: rustc_hash::FxHashMap<Name, Vec<FileId>> = rustc_hash::FxHashMap::default();
-            for file in self.files() {
-                let facts = self.facts(file);
-                for function in facts.functions.iter().skip(1) {
-                    index.entry(function.name.clone()).or_default();
-                }
-                for class in &facts.classes {
-                    index.entry(class.name.clone()).or_default();
-                }
-            }
-            for file in self.files() {
-                let facts = self.facts(file);
-                let mut add = |name: &Name| {
-                    if let Some(list) = index.get_mut(name)
-                        && list.last() != Some(&file)
-                    {
-                        list.push(file);
-                    }
-                };
-                facts.loads.keys().chain(facts.attributes.keys()).for_each(&mut add);
-                for binding in &facts.bindings {
-                    if let BindingKind::ImportFrom { name, .. } = &binding.kind {
-                        add(name);
-                    }
-                }
-            }
-            index
-        });
-        index.get(name).map_or(&[], Vec::as_slice)
+        self.index().mentions(name)
     }
 
     /// A class and those that inherit from it in the tree, as far as their bases are plain names; sorted.
-    pub fn heirs(&self, class: ClassRef) -> Vec<ClassRef> {
+    pub fn heirs(&self, class: ClassRef) -> std::sync::Arc<[ClassRef]> {
+        if let Some(found) = self.heirs.read().expect("no holder panics").get(&class) {
+            return std::sync::Arc::clone(found);
+        }
         let mut found = vec![class];
         let mut index = 0;
         while index < found.len() {
             let at = found[index];
             index += 1;
-            let name = self.facts(at.file).class(at.id).name.clone();
-            for &file in self.mentions(&name) {
-                for (number, other) in self.facts(file).classes.iter().enumerate() {
-                    let candidate = ClassRef { file, id: crate::facts::ClassId::new(number) };
-                    if found.contains(&candidate) {
-                        continue;
-                    }
-                    let inherits = other.bases.iter().any(|&base| {
-                        let written = self.facts(file).dotted(base);
-                        written.as_deref().and_then(|text| text.rsplit('.').next()) == Some(name.as_str())
-                            && self.infer_within(ExprRef { file, id: base }, 0).contains(&Value::Class(at))
-                    });
-                    if inherits {
-                        found.push(candidate);
-                    }
+            let name = &self.facts(at.file).class(at.id).name;
+            for &candidate in self.index().based_on(name) {
+                if found.contains(&candidate) {
+                    continue;
+                }
+                let facts = self.facts(candidate.file);
+                let inherits = facts.class(candidate.id).bases.iter().any(|&base| {
+                    self.infer_within(ExprRef { file: candidate.file, id: base }, 0)
+                        .contains(&Value::Class(at))
+                });
+                if inherits {
+                    found.push(candidate);
                 }
             }
         }
         found.sort_unstable();
+        let found: std::sync::Arc<[ClassRef]> = found.into();
+        self.heirs.write().expect("no holder panics").insert(class, std::sync::Arc::clone(&found));
         found
     }
 
     /// Writes to `self.attr` in the methods of a class, its bases and its heirs, in order.
     pub fn self_writes(&self, class: ClassRef, attr: &str) -> Vec<(FileId, BindingId)> {
-        let mut family = self.ancestry(class).0;
-        for heir in self.heirs(class) {
+        let mut family = self.ancestry(class).inside.clone();
+        for &heir in self.heirs(class).iter() {
             if !family.contains(&heir) {
                 family.push(heir);
             }

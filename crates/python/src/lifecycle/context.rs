@@ -184,7 +184,7 @@ impl Lifecycle {
                 }
             }
         }
-        for at in self.flow(Origin::Function(function), false).uses {
+        for at in &self.flow(Origin::Function(function), false).uses {
             match &at.kind {
                 UseKind::Argument { call, .. } => {
                     let paths = self.callee_paths(*call);
@@ -364,7 +364,7 @@ impl Lifecycle {
                 Repeat::Once => {}
             }
         }
-        for at in self.flow(Origin::Function(function), false).uses {
+        for at in &self.flow(Origin::Function(function), false).uses {
             match at.kind {
                 UseKind::Argument { call, .. } => {
                     let last = self.last_part(call);

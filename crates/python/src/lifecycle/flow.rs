@@ -144,7 +144,17 @@ const STEPS: usize = 4000;
 impl Lifecycle {
     /// Follows an object. `await` on an origin expression is passed through when `awaited` says that the awaited value is
     /// the object.
-    pub fn flow(&self, origin: Origin, awaited: bool) -> Flow {
+    pub fn flow(&self, origin: Origin, awaited: bool) -> std::sync::Arc<Flow> {
+        let key = (origin, awaited);
+        if let Some(found) = self.flows.read().expect("no holder panics").get(&key) {
+            return std::sync::Arc::clone(found);
+        }
+        let found = std::sync::Arc::new(self.trace(origin, awaited));
+        self.flows.write().expect("no holder panics").insert(key, std::sync::Arc::clone(&found));
+        found
+    }
+
+    fn trace(&self, origin: Origin, awaited: bool) -> Flow {
         let mut tracer = Tracer {
             life: self,
             flow: Flow::default(),
@@ -175,7 +185,7 @@ impl Lifecycle {
     }
 
     /// Follows what an expression makes.
-    pub fn flow_of(&self, expr: ExprRef) -> Flow {
+    pub fn flow_of(&self, expr: ExprRef) -> std::sync::Arc<Flow> {
         self.flow(Origin::Expr(expr), false)
     }
 }
@@ -827,29 +837,34 @@ impl Tracer<'_> {
             self.push(load, element, false);
         }
         // `from module import name` and `module.name` in other files.
-        for other in life.files() {
+        for &(other, id) in life.index().imports(name) {
+            let facts = life.facts(other);
+            let binding = facts.binding(id);
+            if other != file
+                && let BindingKind::ImportFrom { level, module, .. } = &binding.kind
+                && super::module::absolute(facts, *level, module)
+                    .and_then(|module| life.modules().find(&module, other))
+                    .is_some_and(|target| self.exports(target, name, file, 4))
+            {
+                let place = if binding.function == MODULE && binding.class.is_none() {
+                    Place::Global(other, binding.name.clone())
+                } else {
+                    Place::Local(FunctionRef { file: other, id: binding.function }, binding.name.clone())
+                };
+                self.keep(place, element);
+            }
+        }
+        for &other in life.index().attributes(name) {
             if other == file {
                 continue;
             }
             let facts = life.facts(other);
-            for (index, binding) in facts.bindings.iter().enumerate() {
-                if let BindingKind::ImportFrom { level, module, name: imported } = &binding.kind
-                    && imported == name
-                    && super::module::absolute(facts, *level, module)
-                        .and_then(|module| life.modules().find(&module, other))
-                        .is_some_and(|target| self.exports(target, name, file, 4))
-                {
-                    let _ = index;
-                    let place = if binding.function == MODULE && binding.class.is_none() {
-                        Place::Global(other, binding.name.clone())
-                    } else {
-                        Place::Local(FunctionRef { file: other, id: binding.function }, binding.name.clone())
-                    };
-                    self.keep(place, element);
-                }
-            }
             for &id in facts.attributes.get(name).into_iter().flatten() {
                 let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { continue };
+                // A module is a name or a dotted name.
+                if facts.dotted(value).is_none() {
+                    continue;
+                }
                 let receiver = ExprRef { file: other, id: value };
                 let here = life.infer(receiver).iter().any(|value| match value {
                     Value::Module(module) => life
@@ -896,9 +911,9 @@ impl Tracer<'_> {
 
     fn attribute_reads(&mut self, class: ClassRef, name: &Name, element: bool) {
         let life = self.life;
-        let mut family = life.ancestry(class).0;
-        family.extend(life.heirs(class));
-        for file in life.files() {
+        let mut family = life.ancestry(class).inside.clone();
+        family.extend(life.heirs(class).iter().copied());
+        for &file in life.index().attributes(name) {
             let facts = life.facts(file);
             for &id in facts.attributes.get(name).into_iter().flatten() {
                 let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { continue };
@@ -921,24 +936,23 @@ impl Tracer<'_> {
                     self.push(read, element, false);
                 }
             }
-            // A class attribute read by its bare name in the class's own body.
-            if file == class.file {
-                for &id in facts.loads.get(name).into_iter().flatten() {
-                    if let super::Lookup::Member(of, _) = life.lookup(ExprRef { file, id }, name)
-                        && of == class
-                    {
-                        self.push(ExprRef { file, id }, element, false);
-                    }
-                }
+        }
+        // A class attribute read by its bare name in the class's own body.
+        let file = class.file;
+        for &id in life.facts(file).loads.get(name).into_iter().flatten() {
+            if let super::Lookup::Member(of, _) = life.lookup(ExprRef { file, id }, name)
+                && of == class
+            {
+                self.push(ExprRef { file, id }, element, false);
             }
         }
-        // A property's value goes to its readers.
     }
 
     fn loose_reads(&mut self, last: &str, name: &Name, element: bool) {
         let life = self.life;
         let keyed = name.starts_with('[');
-        for file in life.files() {
+        let files = if keyed { life.index().keys(name) } else { life.index().attributes(name) };
+        for &file in files {
             let facts = life.facts(file);
             let list = if keyed { facts.keys.get(name) } else { facts.attributes.get(name) };
             for &id in list.into_iter().flatten() {
@@ -952,7 +966,10 @@ impl Tracer<'_> {
                     self.push(read, element, false);
                 }
             }
-            // `getattr(app.state, "pool", None)`.
+        }
+        // `getattr(app.state, "pool", None)`.
+        for &file in life.index().getattr() {
+            let facts = life.facts(file);
             for &id in facts.loads.get("getattr").into_iter().flatten() {
                 let Some(call) = facts.parent_expr(id) else { continue };
                 let ExprKind::Call { func, args, .. } = &facts.expr(call).kind else { continue };

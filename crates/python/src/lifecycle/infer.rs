@@ -61,8 +61,11 @@ impl Lifecycle {
         values.into()
     }
 
-    /// The classes that a class inherits from in the tree, nearest first, itself first; and the dotted paths of those outside.
-    pub fn ancestry(&self, class: ClassRef) -> (Vec<ClassRef>, Vec<Name>) {
+    /// The classes that a class inherits from.
+    pub fn ancestry(&self, class: ClassRef) -> std::sync::Arc<Ancestry> {
+        if let Some(found) = self.ancestries.read().expect("no holder panics").get(&class) {
+            return std::sync::Arc::clone(found);
+        }
         let (mut inside, mut outside) = (vec![class], Vec::new());
         let mut index = 0;
         while index < inside.len() {
@@ -72,23 +75,26 @@ impl Lifecycle {
                 for value in self.infer_within(ExprRef { file: at.file, id: base }, 0).iter() {
                     match value {
                         Value::Class(base) if !inside.contains(base) => inside.push(*base),
-                        Value::External(path) | Value::Member(path, _) if !outside.contains(path) => {
-                            outside.push(path.clone())
-                        }
-                        Value::Instance(Kind::External(path), _) if !outside.contains(path) => {
-                            outside.push(path.clone())
+                        Value::External(path)
+                        | Value::Member(path, _)
+                        | Value::Instance(Kind::External(path), _)
+                            if !outside.contains(path) =>
+                        {
+                            outside.push(path.clone());
                         }
                         _ => {}
                     }
                 }
             }
         }
-        (inside, outside)
+        let found = std::sync::Arc::new(Ancestry { inside, outside });
+        self.ancestries.write().expect("no holder panics").insert(class, std::sync::Arc::clone(&found));
+        found
     }
 
     /// The method of this name on a class or the nearest base that has it.
     pub fn method(&self, class: ClassRef, name: &str) -> Option<FunctionRef> {
-        self.ancestry(class).0.into_iter().find_map(|at| {
+        self.ancestry(class).inside.iter().find_map(|at| {
             self.facts(at.file).class(at.id).methods.get(name).map(|&id| FunctionRef { file: at.file, id })
         })
     }
@@ -109,6 +115,15 @@ impl Lifecycle {
             }
         })
     }
+}
+
+/// The classes that a class inherits from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ancestry {
+    /// Those of the tree, nearest first; the class itself is the first.
+    pub inside: Vec<ClassRef>,
+    /// Dotted paths of those outside.
+    pub outside: Vec<Name>,
 }
 
 pub(super) fn tidy(values: &mut Vec<Value>) {
@@ -560,8 +575,9 @@ impl Inference<'_> {
     }
 
     fn attribute_of_class(&mut self, class: ClassRef, attr: &str, hops: u8) -> Vec<Value> {
-        let (inside, outside) = self.life.ancestry(class);
-        for at in inside {
+        let ancestry = self.life.ancestry(class);
+        let Ancestry { inside, outside } = &*ancestry;
+        for &at in inside {
             let facts = self.life.facts(at.file);
             if let Some(bindings) = facts.class(at.id).members.get(attr) {
                 return self.bindings(at.file, bindings, hops);
@@ -584,9 +600,10 @@ impl Inference<'_> {
         attr: &str,
         hops: u8,
     ) -> Vec<Value> {
-        let (inside, outside) = self.life.ancestry(class);
+        let ancestry = self.life.ancestry(class);
+        let Ancestry { inside, outside } = &*ancestry;
         let mut found = Vec::new();
-        for at in &inside {
+        for at in inside {
             let facts = self.life.facts(at.file);
             if let Some(&id) = facts.class(at.id).methods.get(attr) {
                 let method = FunctionRef { file: at.file, id };
@@ -599,7 +616,7 @@ impl Inference<'_> {
             }
         }
         found.extend(self.self_writes(class, attr, hops));
-        for at in &inside {
+        for at in inside {
             let facts = self.life.facts(at.file);
             if let Some(bindings) = facts.class(at.id).members.get(attr) {
                 let declared =
@@ -861,7 +878,8 @@ impl Inference<'_> {
                 None => return vec![Value::Unknown],
             }
         };
-        let (inside, outside) = self.life.ancestry(ClassRef { file: call.file, id: class });
+        let ancestry = self.life.ancestry(ClassRef { file: call.file, id: class });
+        let Ancestry { inside, outside } = &*ancestry;
         match (inside.get(1), outside.first()) {
             (Some(base), _) => vec![Value::Instance(Kind::Class(*base), None)],
             (None, Some(path)) => vec![Value::Instance(Kind::External(path.clone()), None)],

@@ -11,6 +11,7 @@ mod call;
 mod context;
 mod ends;
 mod flow;
+mod index;
 mod infer;
 mod module;
 mod reference;
@@ -35,6 +36,7 @@ pub use call::{Argument, CallSite};
 pub use context::{Repeat, Root};
 pub use ends::{Ends, Leak, LeakKind};
 pub use flow::{Flow, Origin, Place, Use, UseKind};
+pub use infer::Ancestry;
 pub use module::Modules;
 pub use reference::{ClassRef, ExprRef, FileId, FunctionRef, StmtRef};
 
@@ -63,7 +65,10 @@ pub struct Lifecycle {
     writes: FxHashMap<Name, Vec<FileId>>,
     values: RwLock<FxHashMap<(ExprRef, u8), Values>>,
     callers: RwLock<FxHashMap<(FunctionRef, u8), Arc<[CallSite]>>>,
-    mentioned: std::sync::OnceLock<FxHashMap<Name, Vec<FileId>>>,
+    index: std::sync::OnceLock<index::Index>,
+    heirs: RwLock<FxHashMap<ClassRef, Arc<[ClassRef]>>>,
+    ancestries: RwLock<FxHashMap<ClassRef, Arc<Ancestry>>>,
+    flows: RwLock<FxHashMap<(Origin, bool), Arc<Flow>>>,
     sites: std::sync::OnceLock<Vec<Site>>,
     runs: std::sync::OnceLock<Vec<Run>>,
     suite: std::sync::OnceLock<Suite>,
@@ -154,7 +159,10 @@ impl Lifecycle {
             writes,
             values: RwLock::default(),
             callers: RwLock::default(),
-            mentioned: std::sync::OnceLock::new(),
+            index: std::sync::OnceLock::new(),
+            heirs: RwLock::default(),
+            ancestries: RwLock::default(),
+            flows: RwLock::default(),
             sites: std::sync::OnceLock::new(),
             runs: std::sync::OnceLock::new(),
             suite: std::sync::OnceLock::new(),

@@ -169,8 +169,8 @@ impl Lifecycle {
         let ExprKind::Call { args, .. } = &facts.expr(call.id).kind else { return };
         let Some(&target) = args.first() else { return };
         let coroutines = self.coroutines_in(call.with(target));
-        for at in self.flow_of(call).uses {
-            if let UseKind::Called(outer) = at.kind {
+        for at in &self.flow_of(call).uses {
+            if let UseKind::Called(outer) = at.kind.clone() {
                 found.push(Run {
                     call: outer,
                     function: FunctionRef {
