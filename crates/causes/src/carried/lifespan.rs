@@ -83,8 +83,8 @@ fn instances(
     found: &mut Vec<(Owner, Option<ExprRef>)>,
 ) {
     let mut any = false;
-    for heir in life.heirs(class) {
-        for at in life.flow(Origin::Class(heir), false).uses {
+    for &heir in life.heirs(class).iter() {
+        for at in &life.flow(Origin::Class(heir), false).uses {
             let UseKind::Called(call) = at.kind else { continue };
             let function = FunctionRef { file: call.file, id: life.facts(call.file).function_of(call.id) };
             if in_tests(life, function) {
@@ -153,7 +153,7 @@ fn repeated(life: &Lifecycle, at: ExprRef, owner: Owner, seen: &mut BTreeSet<Fun
     }
     let mut callers: Vec<ExprRef> = life.call_sites(function).into_iter().map(|site| site.call).collect();
     let mut unknown = true;
-    for used in life.flow(Origin::Function(function), false).uses {
+    for used in &life.flow(Origin::Function(function), false).uses {
         match used.kind {
             UseKind::Called(call) if !callers.contains(&call) => callers.push(call),
             UseKind::Argument { call, .. } => {

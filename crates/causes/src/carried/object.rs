@@ -71,7 +71,7 @@ impl Object {
             guarded: guarded(life, site, &flow),
             owners: owners(life, site.call, &flow),
             touches,
-            places: flow.places,
+            places: flow.places.clone(),
             primitive: resource.library == "asyncio" && !is_stream(&resource.gives),
             site: site.clone(),
         })

@@ -95,10 +95,12 @@ fn become_async(
     }
     if let Some(class) = of.class {
         let class = loopmend_python::lifecycle::ClassRef { file: function.file, id: class };
-        let (family, outside) = life.ancestry(class);
-        let overrides = family.iter().skip(1).copied().chain(life.heirs(class)).any(|other| {
-            other != class && life.facts(other.file).class(other.id).methods.contains_key(&of.name)
-        });
+        let ancestry = life.ancestry(class);
+        let (family, outside) = (&ancestry.inside, &ancestry.outside);
+        let overrides =
+            family.iter().skip(1).copied().chain(life.heirs(class).iter().copied()).any(|other| {
+                other != class && life.facts(other.file).class(other.id).methods.contains_key(&of.name)
+            });
         if overrides || !outside.is_empty() {
             return Err(Declined::because(format!(
                 "`{name}` overrides another method or belongs to a framework's class: make it async by hand, with its callers"

@@ -65,7 +65,7 @@ fn framework(path: &str) -> Option<Framework> {
 }
 
 fn framework_of(life: &Lifecycle, class: ClassRef) -> Option<Framework> {
-    life.ancestry(class).1.iter().find_map(|path| framework(path))
+    life.ancestry(class).outside.iter().find_map(|path| framework(path))
 }
 
 fn last(path: &str) -> &str {

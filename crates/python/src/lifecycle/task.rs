@@ -18,7 +18,7 @@ pub struct Task {
     /// The functions of the tree that it runs.
     pub runs: Vec<FunctionRef>,
     /// All that becomes of the task.
-    pub flow: Flow,
+    pub flow: std::sync::Arc<Flow>,
     /// What is done with it, in the order of the flow.
     pub acts: Vec<TaskAct>,
 }

@@ -95,7 +95,7 @@ pub(super) fn marks_of(life: &Lifecycle, function: FunctionRef) -> Vec<Mark> {
         marks_at(life, at(decorator), Level::Function, &mut found);
     }
     if let Some(class) = of.class {
-        for class in life.ancestry(ClassRef { file: function.file, id: class }).0 {
+        for &class in &life.ancestry(ClassRef { file: function.file, id: class }).inside {
             marks_of_class(life, class, &mut found);
         }
     }

@@ -79,7 +79,10 @@ fn is_test(life: &Lifecycle, function: FunctionRef) -> bool {
 impl Lifecycle {
     /// Whether a class is one of unittest's cases.
     pub fn suite_class(&self, class: ClassRef) -> bool {
-        self.ancestry(class).1.iter().any(|path| path.ends_with("TestCase") || path.starts_with("unittest."))
+        self.ancestry(class)
+            .outside
+            .iter()
+            .any(|path| path.ends_with("TestCase") || path.starts_with("unittest."))
     }
 }
 
