@@ -10,10 +10,13 @@ mod cause;
 mod close_not_awaited;
 mod dropped_task;
 mod found;
+mod get_event_loop;
 #[allow(dead_code, unused_imports, reason = "the causes about start-up and shutdown come one by one")]
 mod lifespan;
+mod loop_reuse_after_close;
 mod mend;
 mod mixed_run_styles;
+mod own_loop;
 mod page;
 mod partial_startup_leak;
 mod second_run;

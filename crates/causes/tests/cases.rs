@@ -43,7 +43,7 @@ fn cases_of(text: &str) -> Vec<Case> {
                 let (kind, path) = info.split_once(' ').unwrap_or((&info, ""));
                 match kind {
                     "diagnosis" => case.diagnosis = body,
-                    "diff" => case.diff = Some((body, inner.unwrap_or(range.end..range.end))),
+                    "diff" => case.diff = Some((body, inner.unwrap_or(range.end - 3..range.end - 3))),
                     "declined" => case.declined = Some(body),
                     _ if !path.is_empty() => case.files.push((path.to_owned(), body)),
                     _ => {}

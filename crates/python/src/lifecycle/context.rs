@@ -130,7 +130,7 @@ impl Lifecycle {
     }
 
     /// The functions that call a function; roots go to `roots`.
-    fn callers_of(&self, function: FunctionRef, roots: &mut BTreeSet<Root>) -> Vec<FunctionRef> {
+    pub(super) fn callers_of(&self, function: FunctionRef, roots: &mut BTreeSet<Root>) -> Vec<FunctionRef> {
         let facts = self.facts(function.file);
         let of = facts.function(function.id);
         if function.is_module() {
@@ -396,7 +396,7 @@ impl Lifecycle {
     }
 
     /// Decorators of hooks that run once in a process's life.
-    fn once_only(&self, decorator: ExprRef) -> bool {
+    pub(super) fn once_only(&self, decorator: ExprRef) -> bool {
         matches!(
             self.last_part(decorator).as_deref(),
             Some(

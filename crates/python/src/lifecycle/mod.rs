@@ -12,6 +12,9 @@ mod context;
 mod ends;
 mod flow;
 mod index;
+mod ground;
+mod handle;
+mod history;
 mod infer;
 mod module;
 mod reference;
@@ -37,6 +40,9 @@ pub use context::{Repeat, Root};
 pub use ends::{Ends, Leak, LeakKind};
 pub use flow::{Flow, Origin, Place, Use, UseKind};
 pub use infer::Ancestry;
+pub use ground::Ground;
+pub use handle::{HandleKind, LoopAct, LoopHandle, LoopOperation};
+pub use history::Reuse;
 pub use module::Modules;
 pub use reference::{ClassRef, ExprRef, FileId, FunctionRef, StmtRef};
 
@@ -73,6 +79,7 @@ pub struct Lifecycle {
     runs: std::sync::OnceLock<Vec<Run>>,
     suite: std::sync::OnceLock<Suite>,
     tasks: std::sync::OnceLock<Vec<Task>>,
+    loops: std::sync::OnceLock<Vec<LoopHandle>>,
 }
 
 impl Lifecycle {
@@ -167,6 +174,7 @@ impl Lifecycle {
             runs: std::sync::OnceLock::new(),
             suite: std::sync::OnceLock::new(),
             tasks: std::sync::OnceLock::new(),
+            loops: std::sync::OnceLock::new(),
         }
     }
 

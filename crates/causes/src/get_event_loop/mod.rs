@@ -1,0 +1,151 @@
+//! `get-event-loop`: the current loop is asked for where no loop runs.
+
+use std::sync::Arc;
+
+use loopmend_model::Applicability;
+use loopmend_python::facts::{ExprKind, Slot, StmtKind};
+use loopmend_python::lifecycle::{
+    ExprRef, Ground, HandleKind, Lifecycle, LoopAct, LoopHandle, Root, RunKind,
+};
+
+use crate::own_loop::{make_current, to_run};
+use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
+
+/// The cause.
+pub struct GetEventLoop;
+
+const PAGE: Page = Page {
+    title: "The current event loop is asked for where none runs",
+    what: "`asyncio.get_event_loop()` outside a coroutine used to make a loop when there was none. Python 3.12 warns about that, 3.14 raises. \
+In every version it raises after an `asyncio.run()` in the same thread, and in any thread but the main one; and a loop that the \
+program itself set and closed comes back closed.",
+    log: "RuntimeError: There is no current event loop in thread 'MainThread'.\nDeprecationWarning: There is no current event loop",
+    wrong: "def mean(database):\n    loop = asyncio.get_event_loop()\n    return loop.run_until_complete(load_mean(database))",
+    right: "def mean(database):\n    return asyncio.run(load_mean(database))",
+    unless: "In an `async def`, and in callbacks that a loop calls, the call is right: it gives the running loop. Where the program sets a loop \
+with `asyncio.set_event_loop()` first, or asks inside `try`, nothing is said. A library's helper that nothing in the tree calls is only \
+told with `--pedantic`: its callers decide whether a loop runs.",
+    prevent: "Start programs with `asyncio.run(main())`; inside coroutines use `asyncio.get_running_loop()`, which never makes a loop.",
+    symptoms: &["no-current-loop-in-thread", "no-current-loop-deprecation", "event-loop-closed"],
+};
+
+struct Detail {
+    handle: LoopHandle,
+}
+
+impl Cause for GetEventLoop {
+    fn slug(&self) -> &'static str {
+        "get-event-loop"
+    }
+
+    fn page(&self) -> &'static Page {
+        &PAGE
+    }
+
+    fn detect(&self, life: &Lifecycle, report: &mut Report) {
+        let current: Vec<&LoopHandle> =
+            life.loops().iter().filter(|handle| handle.kind == HandleKind::Current).collect();
+        if current.is_empty() || sets_a_loop(life) {
+            return;
+        }
+        for handle in &current {
+            if let Some(found) = judge(life, handle, current.len()) {
+                report.add(found);
+            }
+        }
+    }
+
+    fn fix(&self, life: &Lifecycle, found: &Found) -> Result<Mend, Declined> {
+        let detail = found
+            .detail::<Detail>()
+            .ok_or_else(|| Declined::because("run the coroutine with asyncio.run() instead"))?;
+        let mut mend = Mend::new(found.applicability);
+        let Err(reason) = to_run(life, &detail.handle, &mut mend) else { return Ok(mend) };
+        let mut mend = Mend::new(found.applicability);
+        make_current(life, &detail.handle, &mut mend).map_err(|_| reason)?;
+        Ok(mend)
+    }
+}
+
+/// Whether the program makes some loop the current one by itself.
+fn sets_a_loop(life: &Lifecycle) -> bool {
+    life.files().any(|file| {
+        let facts = life.facts(file);
+        let named =
+            facts.attributes.contains_key("set_event_loop") || facts.loads.contains_key("set_event_loop");
+        named
+            && facts.calls.iter().any(|&id| {
+                let call = ExprRef { file, id };
+                matches!(&facts.expr(id).kind, ExprKind::Call { args, .. }
+                    if args.len() == 1 && !matches!(facts.expr(args[0]).kind, ExprKind::None))
+                    && life.calls_any(call, &["asyncio.set_event_loop"])
+            })
+    })
+}
+
+fn judge(life: &Lifecycle, handle: &LoopHandle, count: usize) -> Option<Found> {
+    let facts = life.facts(handle.site.file);
+    let stmt = facts.stmt_of(handle.site.id)?;
+    let guarded = facts.ancestors(stmt).any(|(outer, slot)| {
+        matches!(&facts.stmt(outer).kind, StmtKind::Try { handlers, .. } if !handlers.is_empty())
+            && slot == Slot::Body
+            && facts.block_of(stmt).1 == 0
+    });
+    if guarded || handle.does(&LoopAct::Asked) {
+        return None;
+    }
+    let grounds = life.grounds(handle.function);
+    if grounds.iter().any(Ground::runs_loop) {
+        return None;
+    }
+    // Setup and teardown on this loop around an `asyncio.run` of the same function are one program in two styles.
+    let mixed = life.runs().iter().any(|run| {
+        run.kind == RunKind::Fresh
+            && handle.operations.iter().any(|act| act.function == run.function && act.kind == LoopAct::Run)
+    });
+    if mixed {
+        return None;
+    }
+    let drives = handle.does(&LoopAct::Run) || handle.does(&LoopAct::Forever);
+    let threads = grounds.iter().any(|ground| matches!(ground, Ground::Root(Root::Thread(..))));
+    let own = life.facts(handle.function.file).function(handle.function.id);
+    let called = grounds.iter().any(|ground| !matches!(ground, Ground::Root(Root::Uncalled(_))));
+    let named_main = grounds.iter().any(|ground| {
+        matches!(ground, Ground::Root(Root::Uncalled(function))
+            if matches!(life.facts(function.file).function(function.id).name.as_str(), "main" | "cli" | "run_main"))
+    });
+    let why = if threads {
+        "a thread of its own has no event loop, so the call raises"
+    } else if life.runs().iter().any(|run| run.kind == RunKind::Fresh) {
+        "after an `asyncio.run()` there is no current loop any more and the call raises; it never makes one from Python 3.14 on"
+    } else {
+        "no loop runs when this is called: Python 3.12 warns and 3.14 raises"
+    };
+    let mut found = Found::new(
+        "get-event-loop",
+        Spot::expr(life, handle.site),
+        format!("`{}`: {why}", life.source(handle.site)),
+    );
+    found.doubtful = !(called || named_main) || !drives;
+    let alone = count == 1
+        && life.runs().iter().all(|run| handle.operations.iter().any(|act| act.at == run.call))
+        && handle.operations.iter().all(|act| matches!(act.kind, LoopAct::Run | LoopAct::Close));
+    found.applicability = if alone && handle.acts(&LoopAct::Run).count() == 1 {
+        Applicability::Safe
+    } else {
+        Applicability::Unsafe
+    };
+    for act in &handle.operations {
+        if matches!(act.kind, LoopAct::Run | LoopAct::Forever | LoopAct::Close) {
+            found.related.push((Spot::expr(life, act.at), "the loop is used here".to_owned()));
+        }
+        found.functions.push(act.function);
+    }
+    found.functions.push(handle.function);
+    found.functions.sort_unstable();
+    found.functions.dedup();
+    found.functions.retain(|function| !function.is_module());
+    found.names.push(own.name.to_string());
+    found.detail = Some(Arc::new(Detail { handle: handle.clone() }));
+    Some(found)
+}
