@@ -198,7 +198,6 @@ fn drop_binding(
     }
     for place in &handle.places {
         match place {
-            Place::Local(..) => {}
             Place::Global(file, name) if *file == site.file => {
                 if facts.scopes[0].get(name).is_some_and(|bindings| bindings.len() > 1) {
                     return Err(kept());
@@ -212,7 +211,7 @@ fn drop_binding(
                     }
                 }
             }
-            Place::Global(..) => {}
+            Place::Local(..) | Place::Global(..) => {}
             Place::Attribute(class, name) => {
                 if life.self_writes(*class, name).len() > 1 {
                     return Err(kept());

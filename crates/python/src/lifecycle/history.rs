@@ -61,7 +61,7 @@ impl Lifecycle {
         }
         let Some(mut walk) = Walk::new(self, handles) else { return Vec::new() };
         for root in walk.roots() {
-            walk.from_root(root);
+            walk.walk_root(root);
         }
         walk.found
     }
@@ -81,6 +81,7 @@ struct Walk<'l> {
     sure: bool,
     returns: Vec<State>,
     breaks: Vec<State>,
+    continues: Vec<State>,
     found: Vec<Reuse>,
 }
 
@@ -100,6 +101,7 @@ impl<'l> Walk<'l> {
             sure: true,
             returns: Vec::new(),
             breaks: Vec::new(),
+            continues: Vec::new(),
             found: Vec::new(),
         };
         for handle in handles {
@@ -206,7 +208,7 @@ impl<'l> Walk<'l> {
         self.functions.iter().copied().filter(|function| !self.called.contains(function)).collect()
     }
 
-    fn from_root(&mut self, root: FunctionRef) {
+    fn walk_root(&mut self, root: FunctionRef) {
         let mut state = State::new();
         self.sure = true;
         self.again = None;
@@ -237,10 +239,12 @@ impl<'l> Walk<'l> {
         self.active.push(function);
         let returns = std::mem::take(&mut self.returns);
         let breaks = std::mem::take(&mut self.breaks);
+        let continues = std::mem::take(&mut self.continues);
         let facts = self.life.facts(function.file);
         let falls = self.block(facts, function, &facts.function(function.id).body, owner, state);
         let ways = std::mem::replace(&mut self.returns, returns);
         self.breaks = breaks;
+        self.continues = continues;
         let mut ways = ways.into_iter();
         if !falls && let Some(first) = ways.next() {
             *state = first;
@@ -280,12 +284,15 @@ impl<'l> Walk<'l> {
                 self.returns.push(state.clone());
                 false
             }
-            StmtKind::Raise { .. } => false,
             StmtKind::Break => {
                 self.breaks.push(state.clone());
                 false
             }
-            StmtKind::Continue => false,
+            StmtKind::Continue => {
+                self.continues.push(state.clone());
+                false
+            }
+            StmtKind::Raise { .. } => false,
             StmtKind::If { body, orelse, .. } => {
                 let mut other = state.clone();
                 let falls = self.block(facts, function, body, owner, state);
@@ -299,16 +306,17 @@ impl<'l> Walk<'l> {
             }
             StmtKind::For { body, orelse, .. } | StmtKind::While { body, orelse, .. } => {
                 let breaks = std::mem::take(&mut self.breaks);
-                if self.block(facts, function, body, owner, state) {
-                    self.block(facts, function, body, owner, state);
+                if self.round(facts, function, body, owner, state) {
+                    self.round(facts, function, body, owner, state);
                 }
                 for way in std::mem::replace(&mut self.breaks, breaks) {
                     join(state, &way);
                 }
                 self.block(facts, function, orelse, owner, state)
             }
-            StmtKind::With { body, .. } => self.block(facts, function, body, owner, state),
-            StmtKind::Class(_, body) => self.block(facts, function, body, owner, state),
+            StmtKind::With { body, .. } | StmtKind::Class(_, body) => {
+                self.block(facts, function, body, owner, state)
+            }
             StmtKind::Try { body, handlers, orelse, finally } => {
                 let before = state.clone();
                 let (returned, broken) = (self.returns.len(), self.breaks.len());
@@ -333,7 +341,9 @@ impl<'l> Walk<'l> {
                     {
                         let (index, mut list) = ways;
                         let Some(mut joined) = list.pop() else { continue };
-                        list.iter().for_each(|way| join(&mut joined, way));
+                        for way in &list {
+                            join(&mut joined, way);
+                        }
                         self.block(facts, function, finally, owner, &mut joined);
                         if index == 0 { self.returns.push(joined) } else { self.breaks.push(joined) }
                     }
@@ -354,6 +364,28 @@ impl<'l> Walk<'l> {
             }
             _ => true,
         }
+    }
+
+    /// One round of a loop; false where no other one follows.
+    fn round(
+        &mut self,
+        facts: &Facts,
+        function: FunctionRef,
+        body: &[StmtId],
+        owner: Owner,
+        state: &mut State,
+    ) -> bool {
+        let continues = std::mem::take(&mut self.continues);
+        let mut falls = self.block(facts, function, body, owner, state);
+        for way in std::mem::replace(&mut self.continues, continues) {
+            if falls {
+                join(state, &way);
+            } else {
+                *state = way;
+                falls = true;
+            }
+        }
+        falls
     }
 
     /// What an expression does, its parts first, as they run.
@@ -425,16 +457,12 @@ impl<'l> Walk<'l> {
 /// Two ways meet.
 fn join(state: &mut State, other: &State) {
     for (owner, condition) in other {
-        match state.get_mut(owner) {
-            Some(known) => {
-                known.may_be_open |= condition.may_be_open;
-                known.closed_by = known.closed_by.or(condition.closed_by);
-            }
-            None => {
-                let mut condition = condition.clone();
-                condition.may_be_open = true;
-                state.insert(*owner, condition);
-            }
+        if let Some(known) = state.get_mut(owner) {
+            known.may_be_open |= condition.may_be_open;
+            known.closed_by = known.closed_by.or(condition.closed_by);
+        } else {
+            let condition = Condition { may_be_open: true, closed_by: condition.closed_by };
+            state.insert(*owner, condition);
         }
     }
     for (owner, known) in state.iter_mut() {
