@@ -186,7 +186,7 @@ impl Lifecycle {
             flow.uses.iter().filter_map(|at| self.loop_operation(at)).collect();
         operations.sort_by_key(|operation| operation.at);
         operations.dedup_by_key(|operation| operation.at);
-        LoopHandle { site, function, kind, operations, places: flow.places, doubt: flow.doubt }
+        LoopHandle { site, function, kind, operations, places: flow.places.clone(), doubt: flow.doubt }
     }
 
     fn loop_operation(&self, at: &Use) -> Option<LoopOperation> {

@@ -148,7 +148,7 @@ impl<'l> Walk<'l> {
                 self.step(site.call, Step { function, receiver, many: false });
                 callers.push(site.call);
             }
-            for at in life.flow(Origin::Function(function), false).uses {
+            for at in &life.flow(Origin::Function(function), false).uses {
                 match at.kind {
                     UseKind::Called(call) => {
                         self.step(call, Step { function, receiver: Receiver::Same, many: false });
