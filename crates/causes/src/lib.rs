@@ -16,6 +16,7 @@ mod lifespan;
 mod loop_reuse_after_close;
 mod mend;
 mod mixed_run_styles;
+mod on_event_deprecated;
 mod own_loop;
 mod page;
 mod partial_startup_leak;

@@ -14,6 +14,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::partial_startup_leak::PartialStartupLeak,
         &crate::second_run::SecondRun,
     ]
+    &[&crate::on_event_deprecated::OnEventDeprecated]
 }
 
 /// The cause of this name.

@@ -5,14 +5,23 @@
 //! Nothing here decides what is wrong.
 
 mod app;
+mod compose;
+mod edits;
+mod gather;
 mod handler;
 mod made;
 mod order;
+mod reach;
 mod registered;
 
-pub(crate) use app::{App, Framework, Lifespan, LifespanKind};
+pub(crate) use app::{App, Framework, Lifespan, LifespanKind, yields};
+pub(crate) use compose::{Step, compose};
+pub(crate) use edits::{source, unregister};
+pub(crate) use gather::{Gathered, Home, gather, referenced, statement};
 pub(crate) use handler::{Handler, Phase, Registration};
 pub(crate) use made::apps;
+pub(crate) use reach::{given, given_by, key, named, named_by};
+pub(crate) use registered::with_routers;
 
 #[cfg(test)]
 mod tests;

@@ -324,3 +324,35 @@ fn called_with(facts: &Facts, decorator: ExprId) -> Option<(ExprId, ExprId)> {
         _ => None,
     }
 }
+
+/// The handlers of an application and of the routers that it includes, in order; each with the place of the application or
+/// router that it is registered on.
+pub(crate) fn with_routers(life: &Lifecycle, apps: &[App], index: usize) -> Vec<(usize, Handler)> {
+    let mut found = Vec::new();
+    collect(life, apps, index, &[], &mut vec![index], &mut found);
+    found.sort_by(|left, right| left.1.order.cmp(&right.1.order));
+    found
+}
+
+fn collect(
+    life: &Lifecycle,
+    apps: &[App],
+    index: usize,
+    way: &[u32],
+    seen: &mut Vec<usize>,
+    found: &mut Vec<(usize, Handler)>,
+) {
+    for handler in &apps[index].handlers {
+        let order = way.iter().chain(&handler.order).copied().collect();
+        found.push((index, Handler { order, ..handler.clone() }));
+    }
+    for &(router, call) in &apps[index].included {
+        if seen.contains(&router) {
+            continue;
+        }
+        seen.push(router);
+        let mut way = way.to_vec();
+        way.extend(order(life, apps[index].function, call));
+        collect(life, apps, router, &way, seen, found);
+    }
+}

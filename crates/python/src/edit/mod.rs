@@ -118,6 +118,7 @@ pub use imports::{ImportRequest, import_edits, remove_import, remove_import_afte
 pub use layout::Run;
 pub use names::{mentions, rename_local, replace_expr};
 pub use refused::Refused;
+pub use snippet::shifted;
 pub use source::Source;
 pub use statements::{
     Comments, delete_statement, delete_statements, insert_after, insert_at_end, insert_at_start,

@@ -83,3 +83,20 @@ pub(super) fn last_level(text: &str) -> usize {
     let last = text.trim_end().rsplit('\n').next().unwrap_or("");
     (last.len() - last.trim_start_matches(' ').len()) / 4
 }
+
+/// A snippet `levels` deeper; lines inside strings and blank lines stay. Without a line ending at its end.
+pub fn shifted(snippet: &str, levels: usize) -> String {
+    let snippet = snippet.trim_end_matches('\n');
+    let lexed = Source::parse("", snippet);
+    let indent = "    ".repeat(levels);
+    let mut result = String::with_capacity(snippet.len() + 64);
+    let mut offset = 0;
+    for line in snippet.split_inclusive('\n') {
+        if !line.trim().is_empty() && !lexed.in_string(TextSize::new(offset)) {
+            result.push_str(&indent);
+        }
+        result.push_str(line);
+        offset += line.len() as u32;
+    }
+    result
+}
