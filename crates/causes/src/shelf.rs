@@ -11,10 +11,10 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::get_event_loop::GetEventLoop,
         &crate::loop_reuse_after_close::LoopReuseAfterClose,
         &crate::mixed_run_styles::MixedRunStyles,
+        &crate::on_event_deprecated::OnEventDeprecated,
         &crate::partial_startup_leak::PartialStartupLeak,
         &crate::second_run::SecondRun,
     ]
-    &[&crate::on_event_deprecated::OnEventDeprecated]
 }
 
 /// The cause of this name.

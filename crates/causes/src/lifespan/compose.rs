@@ -66,8 +66,8 @@ fn anchors(startup: &[Step], shutdown: &[Step]) -> Vec<usize> {
         .map(|index| {
             let same = |other: &usize| shutdown[*other].handler == shutdown[index].handler;
             let before = (0..=index).rev().take_while(same).find_map(|other| own[other]);
-            let behind = || (index..shutdown.len()).take_while(same).find_map(|other| own[other]);
-            before.or_else(behind).unwrap_or(startup.len())
+            let whole = || (0..shutdown.len()).filter(same).filter_map(|other| own[other]).max();
+            before.or_else(whole).unwrap_or(startup.len())
         })
         .collect()
 }

@@ -38,7 +38,7 @@ pub(crate) struct Gathered {
     /// Steps of shutdown, in order.
     pub shutdown: Vec<Step>,
     /// Names that the lifespan must declare global.
-    pub globals: BTreeSet<Name>,
+    pub globals: Vec<Name>,
     /// Functions that other modules define and the steps call: file and name.
     pub imports: BTreeSet<(FileId, Name)>,
     /// Definitions that are no longer needed.
@@ -296,7 +296,14 @@ impl Gathering<'_> {
         let mut kept: Vec<usize> = Vec::new();
         for index in first..def.body.len() {
             match &facts.stmt(of.body[index]).kind {
-                StmtKind::Scope(names) => self.found.globals.extend(names.iter().cloned()),
+                StmtKind::Scope(names) => {
+                    let known = &mut self.found.globals;
+                    names.iter().for_each(|name| {
+                        if !known.contains(name) {
+                            known.push(name.clone());
+                        }
+                    });
+                }
                 _ if is_placeholder(&def.body[index]) => {}
                 _ => kept.push(index),
             }

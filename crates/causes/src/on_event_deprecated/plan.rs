@@ -87,7 +87,7 @@ fn before(life: &Lifecycle, app: &App, handlers: &[&Handler]) -> Result<(Home, G
     }
 }
 
-/// The name that a handler is registered through.
+/// The name of the application that a handler is registered through (`app.router.on_event` too).
 pub(super) fn receiver(life: &Lifecycle, handler: &Handler) -> Option<Name> {
     let (Registration::Decorator(expr) | Registration::Call(expr)) = handler.registration else {
         return None;
@@ -97,12 +97,16 @@ pub(super) fn receiver(life: &Lifecycle, handler: &Handler) -> Option<Name> {
     loop {
         at = match &facts.expr(at).kind {
             ExprKind::Call { func, .. } => *func,
-            ExprKind::Attribute { value, .. } => *value,
+            ExprKind::Attribute { value, attr } if REGISTERING.contains(&attr.as_str()) => *value,
             ExprKind::Name(name) => return Some(name.clone()),
             _ => return None,
         };
     }
 }
+
+/// Attributes between an application and what registers on it.
+const REGISTERING: &[&str] =
+    &["on_event", "add_event_handler", "router", "on_startup", "on_shutdown", "append", "extend"];
 
 fn registered_by(
     life: &Lifecycle,

@@ -20,8 +20,21 @@ pub(super) fn write(life: &Lifecycle, plan: &Plan) -> Result<Mend, Declined> {
     let mut mend = Mend::new(Applicability::Safe);
     let name = free_name(life, plan);
     let home = source(life, plan.home.file);
-    let request = [ImportRequest::from("contextlib", "asynccontextmanager")];
+    let mut request = vec![ImportRequest::from("contextlib", "asynccontextmanager")];
+    for (file, function) in plan.gathered.imports.iter().filter(|(file, _)| !circular(life, plan, *file)) {
+        request.push(ImportRequest::from(&written_module(life, plan.home.file, *file), function));
+    }
     let (_, locals) = import_edits(&home, &request);
+    if locals
+        .iter()
+        .skip(1)
+        .zip(request.iter().skip(1))
+        .any(|(local, wanted)| Some(local) != wanted.name.as_ref())
+    {
+        return Err(Declined::because(
+            "a handler of another module has the name of something here; gather the handlers in one lifespan by hand",
+        ));
+    }
     let snippet = lifespan(life, plan, &home, &name, &locals[0]);
     match plan.way {
         Way::Before => before(life, plan, &home, &name, &snippet, &request, &mut mend)?,
@@ -55,7 +68,7 @@ fn lifespan(life: &Lifecycle, plan: &Plan, home: &Source, name: &str, manager: &
     let annotation = annotation(life, plan).map(|text| format!(": {text}")).unwrap_or_default();
     let mut body = String::new();
     let mut imports = String::new();
-    for (file, function) in &plan.gathered.imports {
+    for (file, function) in plan.gathered.imports.iter().filter(|(file, _)| circular(life, plan, *file)) {
         let module = module_name(life, plan.home.file, *file);
         imports.push_str(&format!("from {module} import {function}\n"));
     }
@@ -89,6 +102,41 @@ fn annotation(life: &Lifecycle, plan: &Plan) -> Option<String> {
             (plan.app.framework == Framework::FastApi && !text.contains("self")).then_some(text)
         }
     }
+}
+
+/// Whether a handler's module can only be imported when the application is there already, or is not imported yet.
+fn circular(life: &Lifecycle, plan: &Plan, target: FileId) -> bool {
+    let imports = |from: FileId, to: FileId| {
+        life.facts(from).bindings.iter().any(|binding| match &binding.kind {
+            BindingKind::ImportFrom { level, module, name } => {
+                let file = life.imported_file(from, *level, module);
+                file == Some(to) || life.imported_file(from, *level, &joined(module, name)) == Some(to)
+            }
+            BindingKind::Import { module } => life.modules().find(module, from) == Some(to),
+            _ => false,
+        })
+    };
+    !imports(plan.home.file, target) || imports(target, plan.home.file)
+}
+
+fn joined(module: &str, name: &str) -> String {
+    if module.is_empty() { name.to_owned() } else { format!("{module}.{name}") }
+}
+
+/// A module as the file's own imports of it are written (`.routes`).
+fn written_module(life: &Lifecycle, from: FileId, target: FileId) -> String {
+    life.facts(from)
+        .bindings
+        .iter()
+        .find_map(|binding| match &binding.kind {
+            BindingKind::ImportFrom { level, module, .. }
+                if life.imported_file(from, *level, module) == Some(target) =>
+            {
+                Some(format!("{}{module}", ".".repeat(*level as usize)))
+            }
+            _ => None,
+        })
+        .unwrap_or_else(|| module_name(life, from, target))
 }
 
 /// How a file imports another of the tree: without the folders that are no packages to it.
