@@ -24,6 +24,7 @@ mod second_run;
 mod shelf;
 #[allow(dead_code, unused_imports, reason = "the causes about failing starts come one by one")]
 mod startup;
+mod task_not_cancelled_at_shutdown;
 
 pub use cause::Cause;
 pub use found::{Found, Report, Spot};

@@ -14,6 +14,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::on_event_deprecated::OnEventDeprecated,
         &crate::partial_startup_leak::PartialStartupLeak,
         &crate::second_run::SecondRun,
+        &crate::task_not_cancelled_at_shutdown::TaskNotCancelledAtShutdown,
     ]
 }
 

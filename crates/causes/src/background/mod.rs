@@ -1,8 +1,18 @@
-//! What the causes about tasks share: how code names a task, which resources it works with, where its life should end, and
-//! the lines that end it.
+//! What the causes about tasks share: how code names a task, which objects it works with, where its life should end, and
+//! the lines that end it. Start with [`Plan`].
 
+mod elsewhere;
+mod ending;
+mod handle;
 mod holder;
+mod link;
+mod plan;
 mod stop;
 
-pub use holder::{Holder, free_local, hold};
-pub use stop::{Stop, attribute, logger};
+pub(crate) use elsewhere::{Elsewhere, closed_elsewhere};
+pub(crate) use ending::Ending;
+pub(crate) use handle::Handle;
+pub(crate) use holder::{Holder, free_local, hold};
+pub(crate) use link::Link;
+pub(crate) use plan::{Plan, ends_all};
+pub(crate) use stop::Stop;

@@ -83,6 +83,18 @@ pub(super) fn dropped_closes(life: &Lifecycle) -> Vec<Dropped> {
     found
 }
 
+/// Whether a call is such a close.
+pub(crate) fn is_dropped_close(life: &Lifecycle, call: ExprRef) -> bool {
+    let facts = life.facts(call.file);
+    match facts.expr(call.id).kind {
+        ExprKind::Call { func, .. } => {
+            facts.dotted(func).is_none_or(|text| says_end(text.rsplit('.').next().unwrap_or(&text)))
+                && dropped_call(life, call.file, facts, func).is_some()
+        }
+        _ => false,
+    }
+}
+
 fn dropped_call(life: &Lifecycle, file: FileId, facts: &Facts, read: ExprId) -> Option<Dropped> {
     let call = facts.parent_expr(read)?;
     if !matches!(facts.expr(call).kind, ExprKind::Call { func, .. } if func == read) {

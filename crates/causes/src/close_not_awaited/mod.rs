@@ -8,6 +8,7 @@ use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle};
 
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
+pub(crate) use dropped::is_dropped_close;
 use dropped::{Dropped, dropped_closes};
 
 /// The cause.

@@ -1,10 +1,13 @@
 //! `dropped-task`: the result of `create_task` is not kept.
 
+use std::sync::Arc;
+
 use loopmend_model::Applicability;
-use loopmend_python::edit::{Draft, Source, import_edits};
+use loopmend_python::edit::{Draft, Source};
 use loopmend_python::lifecycle::{ExprRef, Lifecycle, Place, Task, TaskActKind};
 
-use crate::background::{Holder, hold};
+use crate::background::{Holder, Plan, ends_all, hold};
+use crate::close_not_awaited::is_dropped_close;
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 /// The cause.
@@ -40,6 +43,8 @@ enum Lost {
 struct Detail {
     call: ExprRef,
     lost: Lost,
+    /// Its end, where what it works with is closed while it runs.
+    plan: Option<Plan>,
 }
 
 impl Cause for DroppedTask {
@@ -52,9 +57,17 @@ impl Cause for DroppedTask {
     }
 
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
+        let mut swept = None;
         for task in life.tasks() {
             let Some(lost) = lost(life, task) else { continue };
-            report.add(found(life, task, lost));
+            if task.coroutine.is_some_and(|coroutine| is_dropped_close(life, coroutine)) {
+                continue;
+            }
+            let ended = *swept.get_or_insert_with(|| ends_all(life));
+            let plan = Plan::of(life, task).filter(|plan| {
+                !ended && plan.closes.is_some() && plan.handle.is_some() && matches!(lost, Lost::Here)
+            });
+            report.add(found(life, task, lost, plan));
         }
     }
 
@@ -67,6 +80,11 @@ impl Cause for DroppedTask {
             return Err(Declined::because("mend the syntax errors of the file first"));
         }
         let mut draft = Draft::new(&source);
+        if let Some(plan) = &detail.plan {
+            let mut mend = Mend::new(found.applicability);
+            plan.carry_out(life, &mut mend)?;
+            return Ok(mend);
+        }
         if let Lost::Weakly(_) = detail.lost {
             return Err(Declined::because(
                 "keep the tasks in a plain `set` and take each out with `add_done_callback`",
@@ -78,7 +96,6 @@ impl Cause for DroppedTask {
         let mut mend = Mend::new(found.applicability);
         mend.edit(life, file, draft.edits());
         mend.declared.added.extend(["set", "add", "add_done_callback"].map(str::to_owned));
-        let _ = import_edits;
         Ok(mend)
     }
 }
@@ -116,7 +133,7 @@ fn lost(life: &Lifecycle, task: &Task) -> Option<Lost> {
     (plain && !of.is_generator && (again || !runs_all)).then_some(Lost::Here)
 }
 
-fn found(life: &Lifecycle, task: &Task, lost: Lost) -> Found {
+fn found(life: &Lifecycle, task: &Task, lost: Lost, plan: Option<Plan>) -> Found {
     let name =
         task.runs.first().map(|&function| life.facts(function.file).function(function.id).qualname.clone());
     let what = name.as_deref().map_or_else(|| "the task".to_owned(), |name| format!("the task of `{name}`"));
@@ -129,7 +146,11 @@ fn found(life: &Lifecycle, task: &Task, lost: Lost) -> Found {
         }
     };
     let mut found = Found::new(SLUG, Spot::expr(life, task.call), message);
-    found.applicability = Applicability::Safe;
+    found.applicability = match (lost, &plan) {
+        (Lost::Weakly(_), _) => Applicability::Advice,
+        (Lost::Here, Some(_)) => Applicability::Unsafe,
+        (Lost::Here, None) => Applicability::Safe,
+    };
     found.functions = task.runs.clone();
     found.functions.push(task.function);
     found.names.extend(name);
@@ -139,6 +160,11 @@ fn found(life: &Lifecycle, task: &Task, lost: Lost) -> Found {
     if let Lost::Weakly(call) = lost {
         found.related.insert(0, (Spot::expr(life, call), "held weakly here".to_owned()));
     }
-    found.detail = Some(std::sync::Arc::new(Detail { call: task.call, lost }));
+    if let Some(spot) = plan.as_ref().and_then(|plan| plan.closes) {
+        found
+            .related
+            .insert(0, (spot, "what it works with is closed here, while it may still run".to_owned()));
+    }
+    found.detail = Some(Arc::new(Detail { call: task.call, lost, plan }));
     found
 }
