@@ -14,5 +14,5 @@ pub(crate) use ending::Ending;
 pub(crate) use handle::Handle;
 pub(crate) use holder::{Holder, free_local, hold};
 pub(crate) use link::Link;
-pub(crate) use plan::{Plan, ends_all};
+pub(crate) use plan::{Plan, ends_all, import, may_go_on};
 pub(crate) use stop::Stop;

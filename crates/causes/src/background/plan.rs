@@ -216,7 +216,7 @@ pub fn import(draft: &mut Draft, requests: &[ImportRequest]) -> Result<(), Decli
 }
 
 /// Whether a task may go on for as long as the program does: then it is cancelled, else its work is waited for.
-fn may_go_on(life: &Lifecycle, task: &Task) -> bool {
+pub fn may_go_on(life: &Lifecycle, task: &Task) -> bool {
     task.runs.is_empty()
         || task.runs.iter().any(|&function| {
             life.goes_on(function)

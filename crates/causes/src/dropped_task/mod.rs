@@ -1,5 +1,7 @@
 //! `dropped-task`: the result of `create_task` is not kept.
 
+mod drain;
+
 use std::sync::Arc;
 
 use loopmend_model::Applicability;
@@ -8,6 +10,8 @@ use loopmend_python::lifecycle::{ExprRef, Lifecycle, Place, Task, TaskActKind};
 
 use crate::background::{Holder, Plan, ends_all, hold};
 use crate::close_not_awaited::is_dropped_close;
+use drain::Drain;
+
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 /// The cause.
@@ -45,6 +49,8 @@ struct Detail {
     lost: Lost,
     /// Its end, where what it works with is closed while it runs.
     plan: Option<Plan>,
+    /// Where an application waits for what its handlers started.
+    drain: Option<Drain>,
 }
 
 impl Cause for DroppedTask {
@@ -94,7 +100,10 @@ impl Cause for DroppedTask {
         hold(life, &mut draft, detail.call, &holder.name)?;
         draft.step(|now| holder.define(now, None))?;
         let mut mend = Mend::new(found.applicability);
-        mend.edit(life, file, draft.edits());
+        match &detail.drain {
+            Some(drain) => drain.carry_out(life, draft, &holder.name, detail.call, &mut mend)?,
+            None => mend.edit(life, file, draft.edits()),
+        }
         mend.declared.added.extend(["set", "add", "add_done_callback"].map(str::to_owned));
         Ok(mend)
     }
@@ -165,6 +174,13 @@ fn found(life: &Lifecycle, task: &Task, lost: Lost, plan: Option<Plan>) -> Found
             .related
             .insert(0, (spot, "what it works with is closed here, while it may still run".to_owned()));
     }
-    found.detail = Some(Arc::new(Detail { call: task.call, lost, plan }));
+    let drain = if plan.is_none() && matches!(lost, Lost::Here) { Drain::of(life, task) } else { None };
+    if let Some(drain) = &drain {
+        found.applicability = Applicability::Unsafe;
+        found
+            .related
+            .push((drain.spot(life), "at its shutdown the application should wait for it".to_owned()));
+    }
+    found.detail = Some(Arc::new(Detail { call: task.call, lost, plan, drain }));
     found
 }

@@ -89,6 +89,13 @@ pub(super) fn absolute(facts: &Facts, level: u32, module: &str) -> Option<String
     })
 }
 
+impl super::Lifecycle {
+    /// The absolute module that an import with `level` dots means in a file.
+    pub fn absolute_module(&self, file: FileId, level: u32, module: &str) -> Option<String> {
+        absolute(self.facts(file), level, module)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
