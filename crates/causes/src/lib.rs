@@ -18,6 +18,7 @@ mod mend;
 mod mixed_run_styles;
 mod on_event_deprecated;
 mod own_loop;
+mod one_run;
 mod page;
 mod partial_startup_leak;
 mod second_run;

@@ -11,4 +11,5 @@ mod process;
 mod runs;
 
 pub use group::{Group, carried};
+pub use lifespan::{Owner, Repetition, repetition};
 pub use object::Object;

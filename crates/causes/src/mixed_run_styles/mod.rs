@@ -1,9 +1,12 @@
 //! `mixed-run-styles`: one program runs some steps with `loop.run_until_complete` and others with `asyncio.run`.
 
+use std::sync::Arc;
+
+use loopmend_model::Applicability;
 use loopmend_python::lifecycle::{Lifecycle, RunKind};
 
 use crate::carried::{Group, carried};
-use crate::second_run::words;
+use crate::second_run::{mend, words};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 /// The cause.
@@ -50,8 +53,9 @@ impl Cause for MixedRunStyles {
     }
 
     fn fix(&self, life: &Lifecycle, found: &Found) -> Result<Mend, Declined> {
-        let _ = (life, found);
-        Err(Declined::because("not yet"))
+        let group =
+            found.detail::<Group>().ok_or_else(|| Declined::because("the finding is not this cause's"))?;
+        mend::merged(life, group)
     }
 }
 
@@ -69,5 +73,9 @@ fn found(life: &Lifecycle, group: &Group) -> Found {
     let made = group.objects.len();
     let split = made.min(found.related.len());
     found.related.rotate_left(split);
+    if mend::merged(life, group).is_err() {
+        found.applicability = Applicability::Advice;
+    }
+    found.detail = Some(Arc::new(group.clone()));
     found
 }

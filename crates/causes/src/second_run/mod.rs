@@ -1,7 +1,14 @@
 //! `second-run`: a loop-bound object that was used under one run of a loop is used under another.
 
+mod closer;
+pub(crate) mod mend;
+mod own_object;
+mod per_call;
 pub(crate) mod words;
 
+use std::sync::Arc;
+
+use loopmend_model::Applicability;
 use loopmend_python::lifecycle::Lifecycle;
 
 use crate::carried::{Group, carried};
@@ -57,8 +64,9 @@ impl Cause for SecondRun {
     }
 
     fn fix(&self, life: &Lifecycle, found: &Found) -> Result<Mend, Declined> {
-        let _ = (life, found);
-        Err(Declined::because("not yet"))
+        let group =
+            found.detail::<Group>().ok_or_else(|| Declined::because("the finding is not this cause's"))?;
+        mend::mend(life, group)
     }
 }
 
@@ -69,5 +77,9 @@ fn found(life: &Lifecycle, group: &Group) -> Found {
         Found::new("second-run", Spot::expr(life, run.run.call), words::message(life, group, place));
     found.doubtful = group.doubtful();
     words::places(life, group, place, &mut found);
+    if mend::mend(life, group).is_err() {
+        found.applicability = Applicability::Advice;
+    }
+    found.detail = Some(Arc::new(group.clone()));
     found
 }

@@ -37,6 +37,9 @@ pub struct Resource {
     pub binds: Binds,
     /// What happens in a second run: `works`, `fails: …`, `hangs`, `silent: …`, `unknown`.
     pub reuse_in_second_run: String,
+    /// Used after its close it opens again, on the loop that runs then.
+    #[serde(default)]
+    pub reopens: bool,
     /// What is printed when it is never closed; `nothing`.
     pub unclosed_says: String,
     /// It raises or warns when made without a running loop.
@@ -151,6 +154,7 @@ impl Resource {
             binds: if own.binds { Binds::FirstUse } else { Binds::Never },
             reuse_in_second_run: if own.binds { "fails: (declared in configuration)" } else { "works" }
                 .to_owned(),
+            reopens: false,
             unclosed_says: "nothing".to_owned(),
             needs_running_loop_at_construction: false,
             owns: None,

@@ -1,0 +1,384 @@
+//! The text of the one run.
+
+use std::collections::BTreeSet;
+
+use loopmend_model::Applicability;
+use loopmend_python::edit::{
+    Comments, Draft, Edit, ImportRequest, Source, delete_statement, import_edits, insert_before,
+    remove_import_after, unwrap_first, wrap_statements,
+};
+use loopmend_python::facts::{ExprKind, Facts, MODULE, StmtId, StmtKind, TextRange, TextSize};
+use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, RunKind};
+
+use super::handles::Handles;
+use super::variables::Variables;
+use super::{Region, awaited};
+use crate::{Declined, Mend};
+
+/// What ends the objects of a region.
+#[derive(Clone, Debug, Default)]
+pub struct Endings {
+    /// Statements at the region's end that only end objects, in order.
+    pub closing: Vec<StmtId>,
+    /// Where no statement ends them: what to write (`await client.aclose()`), each a line.
+    pub lines: Vec<String>,
+    /// What those need to be imported.
+    pub imports: Vec<ImportRequest>,
+    /// Functions that they call, put in where the objects are kept.
+    pub edits: Vec<(FileId, Vec<Edit>)>,
+    /// Last names of the calls that they bring.
+    pub added: Vec<String>,
+    /// The last statement that makes one of the objects, where the region has it.
+    pub opening: Option<StmtId>,
+}
+
+/// Makes one run of a region.
+pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Mend, Declined> {
+    let facts = life.facts(region.file);
+    let source = Source::parse(&facts.path, life.text(region.file).to_string());
+    let handles = Handles::of(life, region)?;
+    let variables = Variables::of(life, region, &handles.names)?;
+    let name = name(life, region)?;
+    let mut mend = Mend::new(Applicability::Unsafe);
+
+    // Runs become awaits, housekeeping goes.
+    let mut edits = Vec::new();
+    let gone = |expr: ExprRef| facts.stmt_of(expr.id).is_some_and(|stmt| handles.stmts.contains(&stmt));
+    for run in region.runs.iter().filter(|run| !gone(run.call)) {
+        edits.extend(awaited(life, &source, run)?);
+    }
+    let mut slept = false;
+    let mut sleeps = Vec::new();
+    facts.walk_exprs(&region.stmts, &mut |id| {
+        let call = ExprRef { file: region.file, id };
+        if let ExprKind::Call { func, .. } = facts.expr(id).kind
+            && life.calls_any(call, &["time.sleep"])
+        {
+            sleeps.push((id, func));
+        }
+    });
+    let mut requests = Vec::new();
+    let fresh =
+        region.runs.iter().find(|run| run.kind == RunKind::Fresh && run.path != "asgiref.sync.async_to_sync");
+    let runner = fresh.and_then(|run| match facts.expr(run.call.id).kind {
+        ExprKind::Call { func, .. } => Some(life.source(run.call.with(func)).to_owned()),
+        _ => None,
+    });
+    if runner.is_none() || !sleeps.is_empty() {
+        requests.push(ImportRequest::module("asyncio"));
+    }
+    requests.extend(endings.imports.iter().cloned());
+    for (file, more) in &endings.edits {
+        if *file == region.file {
+            edits.extend(more.iter().cloned());
+        } else {
+            mend.edit(life, *file, more.clone());
+        }
+    }
+    let (imports, locals) = import_edits(&source, &requests);
+    let asyncio = locals
+        .first()
+        .filter(|_| requests[0].module == "asyncio")
+        .cloned()
+        .unwrap_or_else(|| "asyncio".to_owned());
+    for (id, func) in sleeps {
+        slept = true;
+        edits.push(Edit::insertion(facts.expr(id).range.start(), "await "));
+        edits.push(Edit::replacement(facts.expr(func).range, format!("{asyncio}.sleep")));
+    }
+    let runner = runner.unwrap_or_else(|| format!("{asyncio}.run"));
+    let mut options: Vec<String> = region
+        .runs
+        .iter()
+        .filter(|run| run.kind == RunKind::Fresh)
+        .flat_map(|run| awaited::options(life, run))
+        .collect();
+    options.dedup();
+    let counts = region
+        .runs
+        .iter()
+        .filter(|run| run.kind == RunKind::Fresh && !awaited::options(life, run).is_empty())
+        .count();
+    if options.len() > 1 && counts > 1 {
+        return Err(Declined::because(
+            "the runs are given different options: put the steps into one coroutine by hand",
+        ));
+    }
+
+    let mut draft = Draft::new(&source);
+    let mut shift = Shift::default();
+    step(&mut draft, &mut shift, edits)?;
+    // From the last to the first, so that ranges before stay.
+    for &stmt in handles.stmts.iter().rev() {
+        let range = shift.range(facts.stmt(stmt).range);
+        let now = draft.source();
+        let lone = now.statement_at(range).is_some_and(|found| {
+            found.is_only() && facts.stmt(stmt).slot == loopmend_python::facts::Slot::Finally
+        });
+        let outer = facts.stmt(stmt).parent;
+        let edits = match outer {
+            Some(outer) if lone && plain_try(facts, outer) => {
+                unwrap_first(now, shift.range(facts.stmt(outer).range))?
+            }
+            _ => delete_statement(now, range, Comments::Delete)?,
+        };
+        step(&mut draft, &mut shift, edits)?;
+    }
+    let kept: Vec<StmtId> =
+        region.stmts.iter().copied().filter(|stmt| !handles.stmts.contains(stmt)).collect();
+    let (Some(&first), Some(&last)) = (kept.first(), kept.last()) else {
+        return Err(Declined::because("nothing would be left to run"));
+    };
+    let whole = shift.range(facts.stmt(first).range).cover(shift.range(facts.stmt(last).range));
+    let body = guarded_body(life, region, endings, &draft, &shift, &kept, &variables)?;
+    let now = draft.source();
+    let run = now.run_at(whole)?;
+    if now.header_colon(run.first).is_some()
+        || now.joined(run.first).start != run.first.index
+        || now.joined(run.last).end != run.last.index + 1
+    {
+        return Err(Declined::because(
+            "the steps share a line with other statements: write one coroutine by hand",
+        ));
+    }
+    let lines = now.lines_of_run(run);
+
+    // The call in their place.
+    let of = facts.function(region.function.id);
+    let receiver = of.receiver().cloned();
+    let arguments: Vec<&str> = variables.parameters.iter().map(|name| name.as_str()).collect();
+    let called = receiver.as_ref().map_or_else(|| name.clone(), |receiver| format!("{receiver}.{name}"));
+    let rest = options.iter().fold(String::new(), |text, option| text + ", " + option);
+    let anyio = fresh.is_some_and(|run| run.path == "anyio.run");
+    let start = if anyio {
+        let given = arguments.iter().fold(called.clone(), |text, name| text + ", " + name);
+        format!("{runner}({given}{rest})")
+    } else {
+        format!("{runner}({called}({}){rest})", arguments.join(", "))
+    };
+    let results: Vec<&str> = variables.results.iter().map(|name| name.as_str()).collect();
+    let statement = if region.returns {
+        format!("return {start}")
+    } else if results.is_empty() {
+        start
+    } else {
+        format!("{} = {start}", results.join(", "))
+    };
+    let indent = now.indent_of(run.first);
+    let replaced = Edit::replacement(lines, format!("{indent}{statement}{}", now.newline()));
+
+    // The coroutine before the function.
+    let parameters: Vec<&str> =
+        receiver.iter().map(|name| name.as_str()).chain(arguments.iter().copied()).collect();
+    let mut text = format!("async def {name}({}):\n", parameters.join(", "));
+    if !variables.globals.is_empty() {
+        let names: Vec<&str> = variables.globals.iter().map(|name| name.as_str()).collect();
+        text += &format!("    global {}\n", names.join(", "));
+    }
+    text += &indent_snippet(&body);
+    let before =
+        if region.function.id == MODULE { top(facts, first) } else { definition(facts, region.function)? };
+    let before = shift.range(facts.stmt(before).range);
+    let mut edits = insert_before(now, before, &(text + "\n"))?;
+    edits.push(replaced);
+    draft.step(|_| Ok(edits))?;
+    if !imports.is_empty() {
+        let (again, _) = import_edits(draft.source(), &requests);
+        draft.step(|_| Ok(again))?;
+    }
+    if slept {
+        let edits = remove_import_after(draft.source(), &[], "time");
+        draft.step(|_| Ok(edits))?;
+        mend.declared.added.push("sleep".to_owned());
+        mend.declared.removed.push("sleep".to_owned());
+    }
+    mend.rewrite(life, region.file, draft.source().text());
+    declare(region, endings, &name, &mut mend);
+    Ok(mend)
+}
+
+fn declare(region: &Region, endings: &Endings, name: &str, mend: &mut Mend) {
+    let last = |text: &str| text.rsplit('.').next().unwrap_or(text).to_owned();
+    mend.declared.added.push(name.to_owned());
+    mend.declared.added.push("run".to_owned());
+    mend.declared.added.extend(endings.added.iter().cloned());
+    for run in &region.runs {
+        mend.declared.removed.push(last(&run.path));
+    }
+    mend.declared.removed.extend(
+        [
+            "new_event_loop",
+            "get_event_loop",
+            "set_event_loop",
+            "close",
+            "shutdown_asyncgens",
+            "shutdown_default_executor",
+        ]
+        .map(str::to_owned),
+    );
+    mend.declared.moved = true;
+    mend.declared.added.sort();
+    mend.declared.added.dedup();
+    mend.declared.removed.sort();
+    mend.declared.removed.dedup();
+}
+
+/// The statements as a snippet, with what ends the objects in a `finally`.
+fn guarded_body(
+    life: &Lifecycle,
+    region: &Region,
+    endings: &Endings,
+    draft: &Draft,
+    shift: &Shift,
+    kept: &[StmtId],
+    variables: &Variables,
+) -> Result<String, Declined> {
+    let facts = life.facts(region.file);
+    let mut inner = draft.clone();
+    let mut shift = shift.clone();
+    let closing: Vec<StmtId> = endings.closing.iter().copied().filter(|stmt| kept.contains(stmt)).collect();
+    let mut last = kept.len();
+    while last > 0 && closing.contains(&kept[last - 1]) {
+        last -= 1;
+    }
+    let first = endings
+        .opening
+        .and_then(|opening| kept.iter().position(|&stmt| stmt == opening))
+        .map_or(0, |at| at + 1);
+    let ends: Vec<String> = kept[last..]
+        .iter()
+        .map(|&stmt| inner.source().slice(shift.range(facts.stmt(stmt).range)).to_owned())
+        .chain(endings.lines.iter().cloned())
+        .collect();
+    let wraps = first < last && !ends.is_empty();
+
+    // `x = await f()` at the end, with nothing but `x` wanted, is `return await f()`.
+    let mut returned = variables.results.is_empty() || region.returns;
+    if let ([only], Some(&end)) = (variables.results.as_slice(), kept[..last].last())
+        && !region.returns
+        && (wraps || last == kept.len())
+        && let StmtKind::Assign { targets, value } = &facts.stmt(end).kind
+        && targets.len() == 1
+        && facts.name_of(targets[0]) == Some(only)
+    {
+        let value = shift.range(facts.expr(*value).range);
+        let start = shift.range(facts.stmt(end).range).start();
+        let edit = Edit::replacement(TextRange::new(start, value.start()), "return ");
+        step(&mut inner, &mut shift, vec![edit])?;
+        returned = true;
+    }
+    let range = |shift: &Shift, from: usize, to: usize| {
+        shift.range(facts.stmt(kept[from]).range).cover(shift.range(facts.stmt(kept[to - 1]).range))
+    };
+    let names: Vec<&str> = variables.results.iter().map(|name| name.as_str()).collect();
+    let back = format!("return {}", names.join(", "));
+    let all = range(&shift, 0, kept.len());
+    if !wraps {
+        let mut text = loopmend_python::edit::take_statement(inner.source(), all)?;
+        // Nothing stands between making and ending: the lines come last.
+        for line in &endings.lines {
+            text = format!("{}\n{line}\n", text.trim_end_matches('\n'));
+        }
+        if !returned {
+            text = format!("{}\n{back}\n", text.trim_end_matches('\n'));
+        }
+        return Ok(text);
+    }
+    let mut text = String::new();
+    if first > 0 {
+        text += &loopmend_python::edit::take_statement(inner.source(), range(&shift, 0, first))?;
+    }
+    let mut middle = loopmend_python::edit::take_statement(inner.source(), range(&shift, first, last))?;
+    if !returned {
+        middle = format!("{}\n{back}\n", middle.trim_end_matches('\n'));
+    }
+    let middle = Source::parse("", middle);
+    let whole = TextRange::new(TextSize::new(0), middle.end());
+    let wrapped = wrap_statements(&middle, whole, "try:", &[("finally:", &ends.join("\n"))])?;
+    text += middle.with(&wrapped).map_err(loopmend_python::edit::Refused::from)?.text();
+    Ok(text)
+}
+
+/// A `try` with nothing but a `finally`.
+fn plain_try(facts: &Facts, stmt: StmtId) -> bool {
+    matches!(&facts.stmt(stmt).kind, StmtKind::Try { handlers, orelse, .. } if handlers.is_empty() && orelse.is_empty())
+}
+
+/// The statement of a module's top level that holds another.
+fn top(facts: &Facts, stmt: StmtId) -> StmtId {
+    facts.ancestors(stmt).last().map_or(stmt, |(outer, _)| outer)
+}
+
+fn definition(facts: &Facts, function: FunctionRef) -> Result<StmtId, Declined> {
+    match facts.function(function.id).definition {
+        loopmend_python::facts::Definition::Def(stmt) => Ok(stmt),
+        _ => Err(Declined::because("the runs stand in a lambda: write one coroutine by hand")),
+    }
+}
+
+/// A name for the coroutine: after the function it does the work of, `main` for a script.
+fn name(life: &Lifecycle, region: &Region) -> Result<String, Declined> {
+    let facts = life.facts(region.file);
+    let of = facts.function(region.function.id);
+    if life.decorated(region.function, &["staticmethod", "classmethod"]) {
+        return Err(Declined::because(
+            "the runs stand in a static or class method: write one coroutine by hand",
+        ));
+    }
+    let taken: BTreeSet<&str> = match of.class {
+        Some(class) => facts.class(class).members.keys().map(|name| name.as_str()).collect(),
+        None => facts.scopes.iter().flat_map(|scope| scope.keys()).map(|name| name.as_str()).collect(),
+    };
+    let base = if region.function.id == MODULE { "main".to_owned() } else { format!("{}_async", of.name) };
+    let candidates = [base.clone(), "run_all".to_owned(), format!("{base}_steps"), format!("_{base}")];
+    candidates
+        .into_iter()
+        .find(|name| !taken.contains(name.as_str()))
+        .ok_or_else(|| Declined::because("no free name for the coroutine: write it by hand"))
+}
+
+fn indent_snippet(text: &str) -> String {
+    let source = Source::parse("", text);
+    let edits = loopmend_python::edit::indent_lines(&source, TextRange::new(TextSize::new(0), source.end()));
+    let moved = source.with(&edits).map(|now| now.text().to_owned()).unwrap_or_else(|_| text.to_owned());
+    moved.trim_end_matches('\n').to_owned()
+}
+
+fn step(draft: &mut Draft, shift: &mut Shift, edits: Vec<Edit>) -> Result<(), Declined> {
+    shift.edits.push(edits.clone());
+    draft.step(|_| Ok(edits))?;
+    Ok(())
+}
+
+/// Where offsets of the file are after the steps so far.
+#[derive(Clone, Debug, Default)]
+struct Shift {
+    edits: Vec<Vec<Edit>>,
+}
+
+impl Shift {
+    fn range(&self, range: TextRange) -> TextRange {
+        let mut range = range;
+        for step in &self.edits {
+            let moved = |offset: TextSize, end: bool| {
+                let mut delta = 0_i64;
+                let mut clamped = None;
+                for edit in step {
+                    let added = edit.content.len() as i64;
+                    // An insertion at a border belongs to what starts or ends there.
+                    let at_border = edit.range.is_empty() && edit.range.start() == offset;
+                    if edit.range.end() <= offset && !at_border && (end || edit.range.start() < offset) {
+                        delta += added - i64::from(edit.range.len().to_u32());
+                    } else if edit.range.start() < offset && offset < edit.range.end() {
+                        clamped = Some((edit.range.start(), added));
+                    }
+                }
+                let (from, more) = clamped.unwrap_or((offset, 0));
+                TextSize::new(u32::try_from(i64::from(from.to_u32()) + delta + more).unwrap_or(0))
+            };
+            let (start, end) = (moved(range.start(), false), moved(range.end(), true));
+            range = TextRange::new(start, end.max(start));
+        }
+        range
+    }
+}

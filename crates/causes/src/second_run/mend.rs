@@ -1,0 +1,116 @@
+//! Which way a group of carried objects is mended.
+
+use loopmend_python::facts::StmtKind;
+use loopmend_python::lifecycle::{ExprRef, Lifecycle};
+
+use super::closer::{After, closer};
+use super::per_call;
+use crate::carried::{Group, Object, Owner, Repetition, repetition};
+use crate::one_run::{Endings, Region, merge};
+use crate::{Declined, Mend};
+
+/// One run for all the steps, where they stand in one function; else each run gets objects of its own.
+pub fn mend(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
+    merged(life, group).or_else(|merged| {
+        per_call::mend(life, group).map_err(|own| if group.again().is_some() { own } else { merged })
+    })
+}
+
+/// One run for all the steps.
+pub fn merged(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
+    let function = group.function().ok_or_else(|| {
+        Declined::because(
+            "the runs stand in several functions: make these coroutines, await them in turn from one, and run that once",
+        )
+    })?;
+    let calls: Vec<ExprRef> = group.runs.iter().map(|started| started.run.call).collect();
+    let mut owned = Vec::new();
+    for carried in &group.objects {
+        for (owner, _) in &carried.object.owners {
+            match owner {
+                Owner::Function(of, made) if *of == function => owned.push(*made),
+                // What outlives the function must not meet it twice.
+                _ => {
+                    if let Repetition::Many(_) = repeats(life, function, *owner) {
+                        return Err(Declined::because(
+                            "the function that starts the runs is called again and again: make what it uses inside the coroutine with `async with`",
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    let region = Region::around(life, function, &calls, &owned)?;
+    merge(life, &region, &endings(life, group, &region))
+}
+
+/// How often a function is called while an owner lives.
+fn repeats(life: &Lifecycle, function: loopmend_python::lifecycle::FunctionRef, owner: Owner) -> Repetition {
+    let facts = life.facts(function.file);
+    let Some(&first) = facts.function(function.id).body.first() else { return Repetition::Once };
+    let mut at = None;
+    facts.stmt(first).exprs(&mut |expr| at = at.or(Some(expr)));
+    // The first statement of the body stands in no loop of the function.
+    at.map_or(Repetition::Once, |id| repetition(life, ExprRef { file: function.file, id }, owner))
+}
+
+fn endings(life: &Lifecycle, group: &Group, region: &Region) -> Endings {
+    let facts = life.facts(region.file);
+    let closes = |call: ExprRef| {
+        group.runs.iter().position(|started| started.run.call == call).is_some_and(|place| {
+            let mut touching = group.objects.iter().filter(|carried| {
+                carried.object.touches.iter().any(|touch| group.runs[place].holds(life, touch.expr))
+            });
+            touching.clone().next().is_some() && touching.all(|carried| carried.closing.contains(&place))
+        })
+    };
+    let closing = region
+        .stmts
+        .iter()
+        .copied()
+        .filter(|&stmt| match facts.stmt(stmt).kind {
+            StmtKind::Expr(value) => closes(ExprRef { file: region.file, id: value }),
+            _ => false,
+        })
+        .collect();
+    let opening = region.stmts.iter().copied().rev().find(|&stmt| {
+        let range = facts.stmt(stmt).range;
+        group.objects.iter().any(|carried| {
+            let site = carried.object.site.call;
+            site.file == region.file && range.contains_range(facts.expr(site.id).range)
+                || group.runs.iter().any(|started| {
+                    !carried.object.guarded
+                        && started.holds(life, site)
+                        && range.contains_range(facts.expr(started.run.call.id).range)
+                        && matches!(
+                            facts.stmt(stmt).kind,
+                            StmtKind::Expr(_) | StmtKind::Assign { .. } | StmtKind::AnnAssign { .. }
+                        )
+                })
+        })
+    });
+    let mut endings = Endings { closing, opening, ..Endings::default() };
+    for carried in &group.objects {
+        let object = &carried.object;
+        let ended = object.touches.iter().any(|touch| touch.close) || entered(life, object);
+        if !ended && let Ok(closer) = closer(life, object, region.file, After::Gone) {
+            endings.lines.push(closer.line);
+            endings.imports.extend(closer.import);
+            endings.edits.extend(closer.edits);
+            endings.added.extend(closer.added);
+        }
+    }
+    endings
+}
+
+/// Whether the object itself is used as a context manager.
+fn entered(life: &Lifecycle, object: &Object) -> bool {
+    object.touches.iter().any(|touch| {
+        let facts = life.facts(touch.expr.file);
+        !touch.derived
+            && facts.stmt_of(touch.expr.id).is_some_and(|stmt| match &facts.stmt(stmt).kind {
+                StmtKind::With { items, .. } => items.iter().any(|item| item.context == touch.expr.id),
+                _ => false,
+            })
+    })
+}
