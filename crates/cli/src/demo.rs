@@ -104,6 +104,12 @@ fn walk(place: &Path, talk: Talk) -> anyhow::Result<Outcome> {
 
     step(6, "What changed")?;
     answer::text(&compared(&before, &after))?;
+    if after.contains("Application startup failed") {
+        answer::text(
+            "\nThe database is still down, so the service still says so and stops: no mend hides that.\n\
+             But what it had opened before is closed again.\n",
+        )?;
+    }
     answer::text(&format!(
         "\n{} Save what your own service or tests print (`COMMAND > error.log 2>&1`), then in its folder:\n  {}\n  {}\n",
         paint(style::GOOD, "Your turn."),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use loopmend_capture::Symptom;
-use loopmend_model::{Frame, Incident, Link, Raised, SubjectKind};
+use loopmend_model::{Frame, Incident, Link, Location, Raised, SubjectKind};
 use loopmend_pipeline::{ExplainedIncident, Explanation};
 
 use super::{calls, owner, page, places};
@@ -26,8 +26,9 @@ pub fn full(explanation: &Explanation, log: &Log, opened: Option<&Opened>, talk:
     }
     let most = if talk.tells_all() { usize::MAX } else { MOST };
     let mut out = String::new();
+    let mut told = Vec::new();
     for explained in explanation.incidents.iter().take(most) {
-        incident(&mut out, explained, log, opened);
+        incident(&mut out, explained, log, opened, &mut told);
         out.push('\n');
     }
     next(&mut out, explanation, log, opened);
@@ -69,7 +70,14 @@ pub fn nothing(log: &Log) -> String {
     )
 }
 
-fn incident(out: &mut String, explained: &ExplainedIncident, log: &Log, opened: Option<&Opened>) {
+/// One incident; a cause that was told of an earlier one is only named.
+fn incident<'e>(
+    out: &mut String,
+    explained: &'e ExplainedIncident,
+    log: &Log,
+    opened: Option<&Opened>,
+    told: &mut Vec<(&'e str, Option<&'e Location>)>,
+) {
     let incident = &explained.incident;
     let lines = match incident.lines {
         (first, last) if first == last => format!("line {first}"),
@@ -97,6 +105,23 @@ fn incident(out: &mut String, explained: &ExplainedIncident, log: &Log, opened: 
     }
     subjects(out, incident);
     meaning(out, incident);
+    if let Some(diagnosis) = &explained.diagnosis {
+        let key = (diagnosis.cause.as_str(), diagnosis.locations.first());
+        if told.contains(&key) {
+            let place = key
+                .1
+                .map(|place| format!(", {}:{}", printable_line(&place.path), place.line))
+                .unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "\n{} {}{place}, as above.",
+                paint(style::HEADING, "The cause:"),
+                diagnosis.cause
+            );
+            return;
+        }
+        told.push(key);
+    }
     answer(out, explained, opened);
 }
 
