@@ -9,6 +9,7 @@ mod carried;
 mod cause;
 mod close_not_awaited;
 mod dropped_task;
+mod fixture_loop_scope;
 mod found;
 mod get_event_loop;
 #[allow(dead_code, unused_imports, reason = "the causes about start-up and shutdown come one by one")]
@@ -17,14 +18,15 @@ mod loop_reuse_after_close;
 mod mend;
 mod mixed_run_styles;
 mod on_event_deprecated;
-mod own_loop;
 mod one_run;
+mod own_loop;
 mod page;
 mod partial_startup_leak;
 mod second_run;
 mod shelf;
 #[allow(dead_code, unused_imports, reason = "the causes about failing starts come one by one")]
 mod startup;
+mod suite;
 mod task_not_cancelled_at_shutdown;
 
 pub use cause::Cause;

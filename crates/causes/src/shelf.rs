@@ -8,6 +8,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
     &[
         &crate::close_not_awaited::CloseNotAwaited,
         &crate::dropped_task::DroppedTask,
+        &crate::fixture_loop_scope::FixtureLoopScope,
         &crate::get_event_loop::GetEventLoop,
         &crate::loop_reuse_after_close::LoopReuseAfterClose,
         &crate::mixed_run_styles::MixedRunStyles,

@@ -1,0 +1,11 @@
+//! What the causes of tests share: where fixtures and tests run on different loops, and how both come to the same.
+
+mod align;
+mod mismatch;
+mod options;
+mod rewrite;
+
+pub(crate) use align::{Preference, align};
+pub(crate) use mismatch::{Mismatch, MismatchKind, mismatches};
+pub(crate) use options::{option_spot, set_option};
+pub(crate) use rewrite::{Named, Rewrite};
