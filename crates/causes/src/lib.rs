@@ -8,6 +8,7 @@ mod background;
 mod carried;
 mod cause;
 mod close_not_awaited;
+mod close_with_pending_tasks;
 mod dropped_task;
 mod fixture_loop_scope;
 mod found;

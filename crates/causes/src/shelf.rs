@@ -7,6 +7,7 @@ use crate::Cause;
 pub fn shelf() -> &'static [&'static dyn Cause] {
     &[
         &crate::close_not_awaited::CloseNotAwaited,
+        &crate::close_with_pending_tasks::CloseWithPendingTasks,
         &crate::dropped_task::DroppedTask,
         &crate::fixture_loop_scope::FixtureLoopScope,
         &crate::get_event_loop::GetEventLoop,

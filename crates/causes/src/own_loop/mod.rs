@@ -4,12 +4,14 @@
 //! shared one loop would then carry an object from one to the next. Nothing here finds anything wrong.
 
 mod carried;
+mod drain;
 mod keep_open;
 mod make_current;
 mod steps;
 mod to_run;
 
 pub(crate) use carried::newly_carried;
+pub(crate) use drain::drain;
 pub(crate) use keep_open::keep_open;
 pub(crate) use make_current::make_current;
 pub(crate) use steps::Steps;

@@ -12,7 +12,8 @@ use ruff_text_size::Ranged;
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
     list: Vec<(TextSize, Step)>,
-    imports: Vec<String>,
+    forgotten: Vec<String>,
+    imports: Vec<ImportRequest>,
 }
 
 #[derive(Clone, Debug)]
@@ -57,7 +58,12 @@ impl Steps {
 
     /// Takes a name's import away, if nothing else uses it.
     pub(crate) fn forget_import(&mut self, name: &str) {
-        self.imports.push(name.to_owned());
+        self.forgotten.push(name.to_owned());
+    }
+
+    /// Imports something, once all else is done.
+    pub(crate) fn import(&mut self, request: ImportRequest) {
+        self.imports.push(request);
     }
 
     /// The edits, with `asyncio` imported if the text of any step needs it.
@@ -87,7 +93,10 @@ impl Steps {
         if wants_asyncio {
             draft.step(|now| Ok(import_edits(now, &[ImportRequest::module("asyncio")]).0))?;
         }
-        for name in &self.imports {
+        if !self.imports.is_empty() {
+            draft.step(|now| Ok(import_edits(now, &self.imports).0))?;
+        }
+        for name in &self.forgotten {
             draft.step(|now| Ok(remove_import_after(now, &[], name)))?;
         }
         Ok(draft.edits())

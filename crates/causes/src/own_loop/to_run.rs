@@ -1,11 +1,11 @@
 //! From a loop made by hand to `asyncio.run`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use loopmend_python::edit::{ImportRequest, Source, import_edits};
 use loopmend_python::facts::{ExprKind, Name, StmtId, StmtKind};
 use loopmend_python::lifecycle::{
-    ExprRef, FileId, Kind, Lifecycle, LoopAct, LoopHandle, LoopOperation, Place, Value,
+    ExprRef, FileId, FunctionRef, Kind, Lifecycle, LoopAct, LoopHandle, LoopOperation, Place, Repeat, Value,
 };
 
 use super::{Steps, newly_carried};
@@ -40,6 +40,7 @@ pub(crate) fn to_run(life: &Lifecycle, handle: &LoopHandle, mend: &mut Mend) -> 
     for act in &runs {
         runs_a_coroutine(life, act.at)?;
     }
+    tasks_end_with_their_run(life, &runs)?;
     let mut files: BTreeMap<FileId, Steps> = BTreeMap::new();
     for act in &runs {
         let file = act.at.file;
@@ -74,6 +75,29 @@ pub(crate) fn to_run(life: &Lifecycle, handle: &LoopHandle, mend: &mut Mend) -> 
         Some(class) => Err(Declined::because(format!(
             "an object of `{class}` is opened in one run and used in another: put both in one coroutine and run that once with asyncio.run()"
         ))),
+        None => Ok(()),
+    }
+}
+
+/// A task that one run starts must not be needed by the next: each run cancels what is left.
+fn tasks_end_with_their_run(life: &Lifecycle, runs: &[&LoopOperation]) -> Result<(), Declined> {
+    let places: Vec<ExprRef> = runs.iter().map(|act| act.at).collect();
+    let once = places.iter().all(|&at| !life.in_loop(at))
+        && life.repeat(runs[0].function) == Repeat::Once
+        && (places.len() == 1 || life.exclusive(&places));
+    if once {
+        return Ok(());
+    }
+    let reached: BTreeSet<FunctionRef> = places
+        .iter()
+        .filter_map(|&at| life.run_at(at))
+        .flat_map(|run| &run.coroutines)
+        .flat_map(|&coroutine| life.reachable(coroutine))
+        .collect();
+    match life.tasks().iter().find(|task| reached.contains(&task.function) && !task.waited()) {
+        Some(_) => Err(Declined::because(
+            "a task that one run starts lives on in the next: put both in one coroutine and run that once with asyncio.run()",
+        )),
         None => Ok(()),
     }
 }
