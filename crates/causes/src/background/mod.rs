@@ -15,4 +15,4 @@ pub(crate) use handle::Handle;
 pub(crate) use holder::{Holder, free_local, hold};
 pub(crate) use link::Link;
 pub(crate) use plan::{Plan, ends_all, import, may_go_on};
-pub(crate) use stop::Stop;
+pub(crate) use stop::{Stop, logger};
