@@ -23,6 +23,8 @@ pub fn guarded(program: fn() -> ExitCode) -> ExitCode {
             told.get_or_insert(format!("{what}{place}"));
         }
     }));
+    // The pool's threads parse the files; one that exists already, or can't be made, is as good as it is.
+    let _ = rayon::ThreadPoolBuilder::new().stack_size(STACK_BYTES).build_global();
     let running = thread::Builder::new().name("loopmend".to_owned()).stack_size(STACK_BYTES).spawn(program);
     match running.map(thread::JoinHandle::join) {
         Ok(Ok(code)) => code,

@@ -137,3 +137,13 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[test]
+fn source_nested_deeper_than_a_stack() {
+    let project = Project::with_defect();
+    let deep = 20_000;
+    project.write("app/deep.py", format!("import asyncio\nx = {}{}\n", "(".repeat(deep), ")".repeat(deep)));
+    project.write("app/chain.py", format!("import asyncio\nx = asyncio{}\n", ".a()".repeat(deep)));
+    let text = printed(&mut project.loopmend(&["check", "--output-format", "concise"]), 1);
+    assert!(text.contains("app/ping.py:11:"), "{text}");
+}
