@@ -23,6 +23,7 @@ mod one_run;
 mod own_loop;
 mod page;
 mod partial_startup_leak;
+mod resource_never_closed;
 mod second_run;
 mod shelf;
 #[allow(dead_code, unused_imports, reason = "the causes about failing starts come one by one")]

@@ -15,6 +15,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::mixed_run_styles::MixedRunStyles,
         &crate::on_event_deprecated::OnEventDeprecated,
         &crate::partial_startup_leak::PartialStartupLeak,
+        &crate::resource_never_closed::ResourceNeverClosed,
         &crate::second_run::SecondRun,
         &crate::task_not_cancelled_at_shutdown::TaskNotCancelledAtShutdown,
     ]

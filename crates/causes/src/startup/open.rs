@@ -341,7 +341,7 @@ fn tree_close(life: &Lifecycle, class: ClassRef) -> Option<(Close, Vec<String>)>
         .filter_map(|&name| {
             let method = life.method(class, name)?;
             let awaited = life.facts(method.file).function(method.id).is_async;
-            Some(Close { method: name.to_owned(), awaited, since: None })
+            Some(Close { method: name.to_owned(), awaited, args: None, since: None })
         })
         .collect();
     if ends.is_empty() {

@@ -60,6 +60,9 @@ pub struct Close {
     pub method: String,
     /// It must be awaited.
     pub awaited: bool,
+    /// Its arguments, as written in a call.
+    #[serde(default)]
+    pub args: Option<String>,
     /// Version that has it.
     #[serde(default)]
     pub since: Option<String>,
@@ -147,7 +150,7 @@ impl Resource {
             close: own
                 .close
                 .iter()
-                .map(|method| Close { method: method.clone(), awaited: own.close_awaited, since: None })
+                .map(|method| Close { method: method.clone(), awaited: own.close_awaited, args: None, since: None })
                 .collect(),
             close_also: Vec::new(),
             context_manager,

@@ -1,0 +1,359 @@
+//! `resource-never-closed`: a session, pool, client, engine, connection, writer or child is opened and not ended.
+
+mod child;
+mod closer;
+mod edits;
+mod fate;
+mod handed;
+mod keeper;
+mod local;
+mod mend;
+mod module;
+mod owner;
+
+use std::sync::Arc;
+
+use loopmend_model::Applicability;
+use loopmend_python::catalogue::{Acquire, Binds, Resource};
+use loopmend_python::facts::ExprKind;
+use loopmend_python::lifecycle::{
+    ExprRef, FunctionRef, Leak, LeakKind, Lifecycle, Origin, Site, SiteKind, UseKind,
+};
+
+use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
+
+use child::{Abandoned, Child};
+use closer::Closer;
+use fate::{How, Keeper, Open};
+
+/// The cause.
+pub struct ResourceNeverClosed;
+
+const SLUG: &str = "resource-never-closed";
+
+const PAGE: Page = Page {
+    title: "A session, pool, client, connection or child is opened and never closed",
+    what: "\
+Something that holds sockets or a child process is opened, and on some way through the program nothing closes it: no close \
+at all, a close that an early `return` passes by, a factory whose callers don't close, an owner that has no `close()` or \
+whose `close()` nobody calls. When the loop has ended, the garbage collector finds the object: it can only complain \
+(`Unclosed client session`), or it tries to close a transport on a loop that is closed (`Event loop is closed`). Pools of \
+asyncpg say nothing, and the server keeps their connections until it times them out.",
+    log: "\
+Unclosed client session
+client_session: <aiohttp.client.ClientSession object at 0x7f…>
+Unclosed connector
+connections: ['deque([(<aiohttp.client_proto.ResponseHandler object at 0x7f…>, 2531.60)])']",
+    wrong: "\
+async def fetch(url):
+    session = aiohttp.ClientSession()
+    async with session.get(url) as response:
+        return await response.text()",
+    right: "\
+async def fetch(url):
+    async with aiohttp.ClientSession() as session:
+        async with session.get(url) as response:
+            return await response.text()",
+    unless: "\
+What was handed in belongs to the caller, and what is given to a library that closes it (`ClientSession(connector=…)`) is \
+the library's. Where an object goes out of sight, nothing is said. An engine or client of a server process that lives as \
+long as the process is reported only with `--pedantic`, or where a log shows the symptom. Nothing is changed where the \
+object may still be needed after the place that could close it.",
+    prevent: "\
+Open with `async with`, or give the class that opens an `async def close()` (or `__aenter__` and `__aexit__`) and call it in \
+the `finally` of whoever makes the object. Run tests with `-W error::ResourceWarning` and `PYTHONDEVMODE=1`.",
+    symptoms: &[
+        "aiohttp-unclosed-session",
+        "aiohttp-unclosed-connector",
+        "aiohttp-unclosed-connection",
+        "unclosed-transport",
+        "unclosed-socket",
+        "unclosed-streamwriter",
+        "streamwriter-loop-is-closed",
+        "stream-garbage-collected",
+        "ignored-subprocess-del",
+        "subprocess-still-running",
+        "subprocess-loop-closed",
+        "ignored-function-del",
+        "redis-unclosed-connection",
+        "redis-unclosed-client",
+        "redis-del-loop-closed",
+        "asyncpg-unclosed",
+        "sa-gc-non-checked-in",
+        "sa-exception-closing",
+        "psycopg-unclosed",
+        "aiosqlite-deleted",
+        "aiomysql-unclosed",
+        "pymongo-unclosed",
+        "kafka-unclosed",
+        "anyio-unclosed-memory-stream",
+        "playwright-loop-closed",
+        "event-loop-closed",
+        "uvloop-unclosed-resource",
+        "exc-ignored-generic",
+    ],
+};
+
+/// What a finding keeps for its mend.
+enum Detail {
+    Open(Open),
+    Abandoned(Abandoned),
+}
+
+impl Cause for ResourceNeverClosed {
+    fn slug(&self) -> &'static str {
+        SLUG
+    }
+
+    fn page(&self) -> &'static Page {
+        &PAGE
+    }
+
+    fn detect(&self, life: &Lifecycle, report: &mut Report) {
+        for site in life.sites() {
+            let Some(resource) = life.resource(site).filter(|resource| matters(resource, site)) else {
+                continue;
+            };
+            if closer::is_child(resource) {
+                children(life, site, report);
+                continue;
+            }
+            if !live(life, site, resource) || handed::belongs_to_argument(life, site.call, &site.gives) {
+                continue;
+            }
+            let closer = Closer::of_resource(life, resource);
+            let silent = silent(life, resource);
+            for mut open in fate::fate(life, site.call, &closer, &mut Vec::new()) {
+                open.doubtful |= silent;
+                report.add(found(life, site, open));
+            }
+        }
+    }
+
+    fn fix(&self, life: &Lifecycle, found: &Found) -> Result<Mend, Declined> {
+        match found.detail::<Detail>() {
+            Some(Detail::Open(open)) => mend::mend(life, open, found.applicability),
+            Some(Detail::Abandoned(child)) => mend::wait_for_child(life, child, found.applicability),
+            None => Err(Declined::because("the finding has no detail")),
+        }
+    }
+}
+
+/// Whether leaving it open matters. Loops, tasks and threads are other causes'.
+fn matters(resource: &Resource, site: &Site) -> bool {
+    site.kind == SiteKind::Resource
+        && resource.must_close()
+        && resource.acquire != Acquire::AsyncWith
+        && !resource.gives.starts_with("concurrent.")
+        && !matches!(
+            resource.gives.as_str(),
+            "asyncio.Future" | "asyncio.Task" | "asyncio.Runner" | "contextlib.AsyncExitStack"
+        )
+}
+
+/// Whether it says nothing when it is left open, so that this may be meant. What the user's configuration names is not.
+fn silent(life: &Lifecycle, resource: &Resource) -> bool {
+    let own = life.settings().resources.iter().any(|own| own.constructor == resource.constructor);
+    !own && matches!(resource.unclosed_says.as_str(), "nothing" | "unknown")
+}
+
+/// Whether the object comes to life: it is awaited, started or used where it has to be for that.
+fn live(life: &Lifecycle, site: &Site, resource: &Resource) -> bool {
+    let facts = life.facts(site.call.file);
+    if no_pool(life, site.call) {
+        return false;
+    }
+    match resource.acquire {
+        Acquire::Await | Acquire::AwaitOrAsyncWith => {
+            if facts
+                .parent_expr(site.call.id)
+                .is_some_and(|up| matches!(facts.expr(up).kind, ExprKind::Await(_)))
+            {
+                return true;
+            }
+            let flow = life.flow(Origin::Expr(site.call), false);
+            flow.uses.iter().any(|at| matches!(at.kind, UseKind::Awaited(_) | UseKind::Argument { .. }))
+        }
+        Acquire::StartMethod => {
+            let start = resource.start.as_ref().map_or("start", |start| start.method.as_str());
+            life.flow(Origin::Expr(site.call), true).methods(start).next().is_some()
+        }
+        _ if resource.binds == Binds::FirstUse => {
+            life.flow(Origin::Expr(site.call), true).uses.iter().any(|at| {
+                matches!(
+                    at.kind,
+                    UseKind::Method { .. }
+                        | UseKind::Argument { .. }
+                        | UseKind::Attribute { .. }
+                        | UseKind::Entered { .. }
+                        | UseKind::Awaited(_)
+                        | UseKind::Yielded(_)
+                        | UseKind::Returned(_)
+                )
+            })
+        }
+        _ => true,
+    }
+}
+
+/// An engine without a pool keeps nothing open.
+fn no_pool(life: &Lifecycle, call: ExprRef) -> bool {
+    let facts = life.facts(call.file);
+    let ExprKind::Call { keywords, .. } = &facts.expr(call.id).kind else { return false };
+    keywords.iter().any(|keyword| {
+        keyword.name.as_ref().is_some_and(|name| name == "poolclass")
+            && life.source(call.with(keyword.value)).ends_with("NullPool")
+    })
+}
+
+fn found(life: &Lifecycle, site: &Site, open: Open) -> Found {
+    let class = &open.closer.class;
+    let resource = site.gives.rsplit('.').next().unwrap_or(&site.gives).to_owned();
+    let of_tree = open.closer.owner.is_some();
+    let what = if of_tree { format!("`{class}`, which keeps a `{resource}`,") } else { format!("`{class}`") };
+    let place = |function: &FunctionRef| life.facts(function.file).function(function.id).qualname.clone();
+    let message = match (&open.how, &open.keeper) {
+        (How::Never, Keeper::Function(function)) => {
+            format!("The {what} that `{}` opens is never closed.", place(function))
+        }
+        (How::Never, Keeper::Class(owner, name)) => {
+            let owner = &life.facts(owner.file).class(owner.id).name;
+            format!("`{owner}` keeps a {what} in `{name}` and has no way to close it.")
+        }
+        (How::Never, Keeper::Module(_, name)) => {
+            format!("The {what} in the global `{name}` is never closed: the loop ends before it does.")
+        }
+        (How::Never, Keeper::State(name)) => {
+            format!("The {what} kept in `{}` is never closed.", name.trim_matches(['[', ']']))
+        }
+        (How::Uncalled(function), _) => {
+            format!("Nothing calls `{}`, which would close the {what}.", place(function))
+        }
+        (How::Some(leaks), _) => {
+            let lines = lines(life, open.at, leaks);
+            let way = match leaks.first().map(|leak| leak.kind) {
+                Some(LeakKind::Raise) => "a `raise`",
+                Some(LeakKind::End) => "a way to the end of the function",
+                _ => "an early `return`",
+            };
+            format!("The {what} is closed, but {way} passes the close by ({lines}).")
+        }
+        (How::Exceptions(_), _) => {
+            format!("The {what} is closed, but not when an exception comes between opening and close.")
+        }
+    };
+    let spot = match &open.keeper {
+        Keeper::Class(..) | Keeper::Module(..) | Keeper::State(_) => Spot::expr(life, site.call),
+        Keeper::Function(_) => Spot::expr(life, open.at),
+    };
+    let mut found = Found::new(SLUG, spot, message);
+    found.doubtful = open.doubtful;
+    if let How::Some(leaks) | How::Exceptions(leaks) = &open.how {
+        for leak in leaks.iter().take(3) {
+            let stmt = loopmend_python::lifecycle::StmtRef { file: open.at.file, id: leak.stmt };
+            found.related.push((Spot::stmt(life, stmt), "left open this way".to_owned()));
+        }
+    }
+    if let How::Uncalled(function) = &open.how {
+        found.related.push((Spot::function(life, *function), "closes it, uncalled".to_owned()));
+    }
+    if let Some(owner) = open.closer.owner
+        && let Some(step) = open.closer.steps.first()
+        && let Some(method) = life.method(owner, &step.method)
+    {
+        found
+            .related
+            .push((Spot::function(life, method), "closes it, but is not called for this one".to_owned()));
+    }
+    if let Keeper::Class(class, _) = &open.keeper {
+        for maker in owner::makers(life, *class).into_iter().take(3) {
+            found.related.push((Spot::expr(life, maker), "makes the owner".to_owned()));
+        }
+    }
+    if found.spot != Spot::expr(life, site.call) {
+        found.related.push((Spot::expr(life, site.call), format!("the {resource} is opened here")));
+    }
+    found.functions = vec![site.function];
+    let facts = life.facts(open.at.file);
+    found.functions.push(FunctionRef { file: open.at.file, id: facts.function_of(open.at.id) });
+    found.functions.extend(open.users.iter().copied());
+    found.functions.dedup();
+    found.names = vec![site.gives.to_string(), resource];
+    if of_tree {
+        found.names.push(class.clone());
+    }
+    match &open.keeper {
+        Keeper::Class(_, name) | Keeper::Module(_, name) | Keeper::State(name) => {
+            found.names.push(name.trim_matches(['[', ']']).to_owned());
+        }
+        Keeper::Function(_) => {}
+    }
+    // The author closes it already, only not on every way: nothing is used after the end that is new.
+    let closed_by_author = matches!(open.how, How::Some(_)) && matches!(open.keeper, Keeper::Function(_));
+    found.applicability =
+        if closed_by_author && !open.doubtful { Applicability::Safe } else { Applicability::Unsafe };
+    found.detail = Some(Arc::new(Detail::Open(open)));
+    found
+}
+
+fn lines(life: &Lifecycle, at: ExprRef, leaks: &[Leak]) -> String {
+    let facts = life.facts(at.file);
+    let mut texts: Vec<String> = leaks
+        .iter()
+        .map(|leak| {
+            let text = &life.text(at.file)[facts.stmt(leak.stmt).range];
+            format!("`{}`", text.lines().next().unwrap_or_default().trim())
+        })
+        .collect();
+    texts.dedup();
+    texts.truncate(3);
+    texts.join(", ")
+}
+
+fn children(life: &Lifecycle, site: &Site, report: &mut Report) {
+    let facts = life.facts(site.call.file);
+    let (spot, message, doubtful, detail) = match child::child(life, site.call) {
+        Child::Fine => return,
+        Child::NeverWaited => (
+            Spot::expr(life, site.call),
+            "Nothing waits for this child process: its transport outlives the loop.".to_owned(),
+            true,
+            None,
+        ),
+        Child::Abandoned(child) => {
+            let spot = match child.killing {
+                Some(kill) => Spot::expr(life, site.call.with(kill)),
+                None => Spot { file: site.call.file, range: facts.stmt(child.first).range },
+            };
+            let message = match child.killing {
+                Some(_) => format!(
+                    "`{}` is killed when it times out, but nobody waits for it: its transport is collected after the loop has ended.",
+                    child.child
+                ),
+                None => {
+                    format!("`{}` goes on when it times out: it must be killed and waited for.", child.child)
+                }
+            };
+            (spot, message, false, Some(Arc::new(Detail::Abandoned(child))))
+        }
+    };
+    let mut found = Found::new(SLUG, spot, message);
+    found.doubtful = doubtful;
+    if found.spot != Spot::expr(life, site.call) {
+        found.related.push((Spot::expr(life, site.call), "the child is started here".to_owned()));
+    }
+    found.functions = vec![site.function];
+    found.names = vec!["BaseSubprocessTransport".to_owned(), "Process".to_owned()];
+    found.symptoms = vec![
+        "ignored-subprocess-del",
+        "subprocess-loop-closed",
+        "subprocess-still-running",
+        "unclosed-transport",
+        "event-loop-closed",
+        "ignored-function-del",
+    ];
+    if let Some(detail) = detail {
+        found.detail = Some(detail);
+    }
+    report.add(found);
+}
