@@ -125,8 +125,10 @@ fn follow(life: &Lifecycle, at: ExprRef, closer: &Closer, seen: &mut Vec<ExprRef
             return owner::never(life, class, &name, closer, &open, seen);
         }
         if let Some((file, name)) = global {
-            let doubtful = !run_reaches(life, &users);
-            return vec![open(Keeper::Module(file, name), How::Never, doubtful)];
+            return in_doubt(life, &users)
+                .map(|doubtful| open(Keeper::Module(file, name), How::Never, doubtful))
+                .into_iter()
+                .collect();
         }
         if let Some(Place::Loose(_, name)) = kept.first() {
             let generator = facts.function(function.id).is_generator;
@@ -142,14 +144,14 @@ fn follow(life: &Lifecycle, at: ExprRef, closer: &Closer, seen: &mut Vec<ExprRef
     }
     if !kept.is_empty() {
         return match uncalled(life, &closes) {
-            Some(close) if global.is_some() => {
-                let doubtful = !run_reaches(life, &users);
-                global
-                    .map(|(file, name)| open(Keeper::Module(file, name), How::Uncalled(close), doubtful))
-                    .into_iter()
-                    .collect()
-            }
-            _ => Vec::new(),
+            Some(close) => global
+                .zip(in_doubt(life, &users))
+                .map(|((file, name), doubtful)| {
+                    open(Keeper::Module(file, name), How::Uncalled(close), doubtful)
+                })
+                .into_iter()
+                .collect(),
+            None => Vec::new(),
         };
     }
     if function.is_module() {
@@ -318,9 +320,16 @@ pub(super) fn uses(life: &Lifecycle, flow: &Flow) -> BTreeSet<ExprRef> {
     found
 }
 
-/// Whether a run of a fresh loop, which ends while the object is alive, runs one of these functions.
-fn run_reaches(life: &Lifecycle, users: &BTreeSet<FunctionRef>) -> bool {
-    users
-        .iter()
-        .any(|&user| life.runs_reaching(user).into_iter().any(|run| life.runs()[run].kind != RunKind::Serve))
+/// Whether closing an object that a module keeps is in doubt: not where one run of a fresh loop, which ends while the object
+/// is alive, runs the functions that use it. Where several runs do, or one is repeated, each but the first finds it on
+/// another loop, which is another cause's matter: none.
+fn in_doubt(life: &Lifecycle, users: &BTreeSet<FunctionRef>) -> Option<bool> {
+    let runs: BTreeSet<usize> = users.iter().flat_map(|&user| life.runs_reaching(user)).collect();
+    let runs: Vec<_> =
+        runs.into_iter().map(|run| &life.runs()[run]).filter(|run| run.kind != RunKind::Serve).collect();
+    match runs[..] {
+        [] => Some(true),
+        [run] if !life.in_loop(run.call) => Some(false),
+        _ => None,
+    }
 }

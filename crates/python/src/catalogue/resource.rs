@@ -150,7 +150,12 @@ impl Resource {
             close: own
                 .close
                 .iter()
-                .map(|method| Close { method: method.clone(), awaited: own.close_awaited, args: None, since: None })
+                .map(|method| Close {
+                    method: method.clone(),
+                    awaited: own.close_awaited,
+                    args: None,
+                    since: None,
+                })
                 .collect(),
             close_also: Vec::new(),
             context_manager,
