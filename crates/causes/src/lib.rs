@@ -5,6 +5,7 @@
 //! cause, add a folder and one line in [`shelf`].
 
 mod background;
+mod cancel_without_await;
 mod carried;
 mod cause;
 mod close_not_awaited;

@@ -6,6 +6,7 @@ use crate::Cause;
 #[rustfmt::skip] // one a line, so that branches merge
 pub fn shelf() -> &'static [&'static dyn Cause] {
     &[
+        &crate::cancel_without_await::CancelWithoutAwait,
         &crate::close_not_awaited::CloseNotAwaited,
         &crate::close_with_pending_tasks::CloseWithPendingTasks,
         &crate::dropped_task::DroppedTask,

@@ -13,6 +13,6 @@ pub(crate) use elsewhere::{Elsewhere, closed_elsewhere};
 pub(crate) use ending::Ending;
 pub(crate) use handle::Handle;
 pub(crate) use holder::{Holder, free_local, hold};
-pub(crate) use link::Link;
+pub(crate) use link::{Link, closings};
 pub(crate) use plan::{Plan, ends_all, import, may_go_on};
-pub(crate) use stop::{Stop, logger};
+pub(crate) use stop::{Stop, Wait, logger};

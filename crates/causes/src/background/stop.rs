@@ -17,6 +17,24 @@ pub struct Stop {
     pub guarded: bool,
 }
 
+/// How code waits: in a coroutine, or by running a loop by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// `await …`.
+    Await,
+    /// `loop.run_until_complete(…)` on the loop of this expression.
+    Run(String),
+}
+
+impl Wait {
+    fn of(&self, awaitable: &str) -> String {
+        match self {
+            Self::Await => format!("await {awaitable}"),
+            Self::Run(on) => format!("{on}.run_until_complete({awaitable})"),
+        }
+    }
+}
+
 /// The expression for `name` of a standard module, and the imports that it needs: joins a `from module import …` that is
 /// there, else uses `module.name`.
 pub fn attribute(source: &Source, module: &str, name: &str) -> (ImportRequest, String) {
@@ -73,6 +91,28 @@ fn module_logger(life: &Lifecycle, file: FileId, facts: &Facts) -> Option<String
 impl Stop {
     /// The lines, as a snippet for async code, and their imports.
     pub fn lines(&self, life: &Lifecycle, file: FileId, source: &Source) -> (String, Vec<ImportRequest>) {
+        self.lines_by(life, file, source, &Wait::Await, false)
+    }
+
+    /// The same for a task that is cancelled already.
+    pub fn cancelled(
+        &self,
+        life: &Lifecycle,
+        file: FileId,
+        source: &Source,
+        wait: &Wait,
+    ) -> (String, Vec<ImportRequest>) {
+        self.lines_by(life, file, source, wait, true)
+    }
+
+    fn lines_by(
+        &self,
+        life: &Lifecycle,
+        file: FileId,
+        source: &Source,
+        wait: &Wait,
+        cancelled: bool,
+    ) -> (String, Vec<ImportRequest>) {
         let handle = &self.handle;
         let mut requests = Vec::new();
         let mut text = String::new();
@@ -82,17 +122,22 @@ impl Stop {
             requests.push(request);
             let (request, log) = logger(life, file, source);
             requests.extend(request);
-            if self.cancel {
+            if self.cancel && !cancelled {
                 text += &format!("for {item} in {handle}:\n    {item}.cancel()\n");
             }
+            let all = wait.of(&format!("{gather}(*{handle}, return_exceptions=True)"));
             text += &format!(
-                "for result in await {gather}(*{handle}, return_exceptions=True):\n    if isinstance(result, Exception):\n        {log}.error(\"background task failed\", exc_info=result)"
+                "for result in {all}:\n    if isinstance(result, Exception):\n        {log}.error(\"background task failed\", exc_info=result)"
             );
         } else if self.cancel {
             let (suppress, suppressed) = attribute(source, "contextlib", "suppress");
-            let (cancelled, error) = attribute(source, "asyncio", "CancelledError");
-            requests.extend([suppress, cancelled]);
-            text += &format!("{handle}.cancel()\nwith {suppressed}({error}):\n    await {handle}");
+            let (request, error) = attribute(source, "asyncio", "CancelledError");
+            requests.extend([suppress, request]);
+            if !cancelled {
+                text += &format!("{handle}.cancel()\n");
+            }
+            let one = wait.of(handle);
+            text += &format!("with {suppressed}({error}):\n    {one}");
         } else {
             text += &format!("await {handle}");
         }

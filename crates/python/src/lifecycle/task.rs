@@ -128,6 +128,11 @@ impl Task {
         self.flow.doubt || self.acts.iter().any(|act| act.kind == TaskActKind::Handed)
     }
 
+    /// Whether it was not followed to its end.
+    pub fn flow_doubt(&self) -> bool {
+        self.flow.doubt
+    }
+
     /// Whether the call's value is dropped where it stands.
     pub fn dropped(&self) -> bool {
         self.acts.iter().any(|act| act.kind == TaskActKind::Dropped)
