@@ -19,6 +19,7 @@ mod lifespan;
 mod loop_reuse_after_close;
 mod mend;
 mod mixed_run_styles;
+mod nested_run;
 mod on_event_deprecated;
 mod one_run;
 mod own_loop;

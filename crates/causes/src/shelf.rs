@@ -14,6 +14,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::get_event_loop::GetEventLoop,
         &crate::loop_reuse_after_close::LoopReuseAfterClose,
         &crate::mixed_run_styles::MixedRunStyles,
+        &crate::nested_run::NestedRun,
         &crate::on_event_deprecated::OnEventDeprecated,
         &crate::partial_startup_leak::PartialStartupLeak,
         &crate::resource_never_closed::ResourceNeverClosed,

@@ -12,5 +12,6 @@ mod variables;
 mod write;
 
 use awaited::awaited;
+pub use awaited::text as awaited_text;
 pub use region::Region;
 pub use write::{Endings, merge};

@@ -15,4 +15,4 @@ pub(crate) use drain::drain;
 pub(crate) use keep_open::keep_open;
 pub(crate) use make_current::make_current;
 pub(crate) use steps::Steps;
-pub(crate) use to_run::to_run;
+pub(crate) use to_run::{Instead, asyncio_in, await_run, instead, needs_brackets, to_run};

@@ -9,12 +9,44 @@ use loopmend_python::lifecycle::{
 };
 
 use super::{Steps, newly_carried};
-use crate::{Declined, Mend};
+use crate::{Declined, Mend, one_run};
 
 /// Puts `asyncio.run` in the place of each `run_until_complete` of a loop, and takes the loop away.
 ///
 /// Declined where the loop is used for more than that, or where the runs share an object that is bound to it.
 pub(crate) fn to_run(life: &Lifecycle, handle: &LoopHandle, mend: &mut Mend) -> Result<(), Declined> {
+    let mut files = BTreeMap::new();
+    instead(life, handle, Instead::Run, mend, &mut files)?;
+    for (file, steps) in files {
+        let wants = handle.acts(&LoopAct::Run).any(|act| act.at.file == file);
+        let edits = steps.edits(life, file, wants)?;
+        mend.edit(life, file, edits);
+    }
+    match newly_carried(life, mend) {
+        Some(class) => Err(Declined::because(format!(
+            "an object of `{class}` is opened in one run and used in another: put both in one coroutine and run that once with asyncio.run()"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What takes the place of `loop.run_until_complete(…)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Instead {
+    /// `asyncio.run(…)`.
+    Run,
+    /// `await …`.
+    Await,
+}
+
+/// The steps that take a loop away: each `run_until_complete` becomes something else, all housekeeping goes.
+pub(crate) fn instead(
+    life: &Lifecycle,
+    handle: &LoopHandle,
+    instead: Instead,
+    mend: &mut Mend,
+    files: &mut BTreeMap<FileId, Steps>,
+) -> Result<(), Declined> {
     if handle.doubt {
         return Err(Declined::because(
             "the loop goes out of sight of the tree: run each piece of work with asyncio.run() by hand",
@@ -37,17 +69,24 @@ pub(crate) fn to_run(life: &Lifecycle, handle: &LoopHandle, mend: &mut Mend) -> 
             "nothing is run to its end on this loop: keep the loop and close it once, after all that uses it",
         ));
     }
-    for act in &runs {
-        runs_a_coroutine(life, act.at)?;
+    if instead == Instead::Run {
+        for act in &runs {
+            runs_a_coroutine(life, act.at)?;
+        }
+        tasks_end_with_their_run(life, &runs)?;
+        mend.declared.added.push("run".to_owned());
     }
-    tasks_end_with_their_run(life, &runs)?;
-    let mut files: BTreeMap<FileId, Steps> = BTreeMap::new();
     for act in &runs {
         let file = act.at.file;
-        let facts = life.facts(file);
-        let ExprKind::Call { func, .. } = facts.expr(act.at.id).kind else { continue };
-        let local = asyncio_in(life, file);
-        files.entry(file).or_default().replace(facts.expr(func).range, format!("{local}.run"));
+        match instead {
+            Instead::Await => await_run(life, act.at, files)?,
+            Instead::Run => {
+                let facts = life.facts(file);
+                let ExprKind::Call { func, .. } = facts.expr(act.at.id).kind else { continue };
+                let local = asyncio_in(life, file);
+                files.entry(file).or_default().replace(facts.expr(func).range, format!("{local}.run"));
+            }
+        }
     }
     for act in &dropped {
         let stmt = plain_statement(life, act.at)?;
@@ -55,27 +94,45 @@ pub(crate) fn to_run(life: &Lifecycle, handle: &LoopHandle, mend: &mut Mend) -> 
     }
     let direct = handle.operations.iter().any(|act| act.receiver == handle.site);
     if !direct {
-        drop_binding(life, handle, mend, &mut files)?;
+        drop_binding(life, handle, mend, files)?;
     }
-    drop_unsetting(life, handle, &mut files);
-    forget_names(life, handle, &mut files);
-    for (file, steps) in files {
-        let wants = runs.iter().any(|act| act.at.file == file);
-        let edits = steps.edits(life, file, wants)?;
-        mend.edit(life, file, edits);
-    }
+    drop_unsetting(life, handle, files);
+    forget_names(life, handle, files);
     mend.declared.removed.extend(
         ["new_event_loop", "get_event_loop", "set_event_loop", "run_until_complete", "close"]
             .map(str::to_owned),
     );
     mend.declared.removed.extend(["shutdown_asyncgens", "shutdown_default_executor"].map(str::to_owned));
-    mend.declared.added.push("run".to_owned());
     mend.declared.moved = true;
-    match newly_carried(life, mend) {
-        Some(class) => Err(Declined::because(format!(
-            "an object of `{class}` is opened in one run and used in another: put both in one coroutine and run that once with asyncio.run()"
-        ))),
-        None => Ok(()),
+    Ok(())
+}
+
+/// A run's call becomes an `await`.
+pub(crate) fn await_run(
+    life: &Lifecycle,
+    call: ExprRef,
+    files: &mut BTreeMap<FileId, Steps>,
+) -> Result<(), Declined> {
+    let run =
+        life.run_at(call).ok_or_else(|| Declined::because("await the coroutine instead of running it"))?;
+    let text = one_run::awaited_text(life, run)?;
+    let range = life.facts(call.file).expr(call.id).range;
+    let text = if needs_brackets(life, call) { format!("({text})") } else { text };
+    files.entry(call.file).or_default().replace(range, text);
+    Ok(())
+}
+
+/// Whether an `await` in an expression's place needs brackets around it.
+pub(crate) fn needs_brackets(life: &Lifecycle, expr: ExprRef) -> bool {
+    let facts = life.facts(expr.file);
+    let Some(up) = facts.parent_expr(expr.id) else { return false };
+    match &facts.expr(up).kind {
+        ExprKind::Attribute { .. } | ExprKind::Await(_) => true,
+        ExprKind::Subscript { value, .. } => *value == expr.id,
+        ExprKind::Call { func, .. } => *func == expr.id,
+        // `await` binds tighter than all operators but the power.
+        ExprKind::Other(_) => life.source(expr.with(up)).contains("**"),
+        _ => false,
     }
 }
 
