@@ -28,6 +28,7 @@ mod partial_startup_leak;
 mod resource_never_closed;
 mod second_run;
 mod shelf;
+mod shutdown_uninitialised;
 #[allow(dead_code, unused_imports, reason = "the causes about failing starts come one by one")]
 mod startup;
 mod suite;

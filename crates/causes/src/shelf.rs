@@ -19,6 +19,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::partial_startup_leak::PartialStartupLeak,
         &crate::resource_never_closed::ResourceNeverClosed,
         &crate::second_run::SecondRun,
+        &crate::shutdown_uninitialised::ShutdownUninitialised,
         &crate::task_not_cancelled_at_shutdown::TaskNotCancelledAtShutdown,
     ]
 }

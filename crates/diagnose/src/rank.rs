@@ -58,6 +58,9 @@ pub fn diagnose(
     Answer { diagnoses, ranked, refused: None }
 }
 
+/// Points of a symptom that many errors print: without a place they are nothing.
+const FAINT: u32 = 22;
+
 /// The findings that the evidence speaks for, most likely first.
 pub fn rank(
     life: &Lifecycle,
@@ -74,8 +77,9 @@ pub fn rank(
             let points: Vec<_> =
                 RULES.iter().filter_map(|rule| rule(life, evidence, found, symptoms)).collect();
             let kind = points.iter().filter(|points| !points.place).map(|points| points.points).sum::<u32>();
-            if kind == 0 {
-                // Its kind of trouble is not what is printed here.
+            let placed = points.iter().any(|points| points.place);
+            if kind == 0 || (kind <= FAINT && !placed) {
+                // Its kind of trouble is not what is printed here, or what is printed says little by itself.
                 continue;
             }
             let sum = points.iter().map(|points| points.points).sum::<u32>();

@@ -5,6 +5,7 @@
 
 mod closing;
 mod edits;
+mod initial;
 mod open;
 mod phase;
 mod place;
@@ -12,7 +13,8 @@ mod risk;
 
 pub(crate) use closing::{close_calls, close_calls_elsewhere, ends_in, ends_within, is_guarded};
 pub(crate) use edits::{close_text, guard, nest, nest_in_try, preset, stacked, unwind};
+pub(crate) use initial::{Initial, initial};
 pub(crate) use open::{Open, opens};
-pub(crate) use phase::{Phase, Phases};
+pub(crate) use phase::{Phase, Phases, candidates};
 pub(crate) use place::{place_name, place_text};
-pub(crate) use risk::{protected, risks};
+pub(crate) use risk::{may_fail, protected, risks};

@@ -56,6 +56,17 @@ impl Open {
             .collect()
     }
 
+    /// The place of its own by which another expression calls it.
+    pub fn place_like(&self, life: &Lifecycle, other: ExprRef) -> ExprRef {
+        let facts = life.facts(self.function.file);
+        let name = place_name(life.facts(other.file), other.id);
+        std::iter::once(&self.place)
+            .chain(&self.aliases)
+            .copied()
+            .find(|place| place_name(facts, place.id) == name)
+            .unwrap_or(self.place)
+    }
+
     /// It is kept by something that outlives the function: an attribute, a key, a global.
     pub fn kept(&self, life: &Lifecycle) -> bool {
         let facts = life.facts(self.function.file);

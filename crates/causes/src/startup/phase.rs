@@ -155,7 +155,7 @@ impl<'l> Phases<'l> {
 }
 
 /// Functions that make or start what the catalogue knows, and those that call them.
-fn candidates(life: &Lifecycle) -> BTreeSet<FunctionRef> {
+pub(crate) fn candidates(life: &Lifecycle) -> BTreeSet<FunctionRef> {
     let mut found: BTreeSet<FunctionRef> = life
         .sites()
         .iter()

@@ -96,7 +96,7 @@ fn pushed_before(life: &Lifecycle, open: &Open, function: FunctionRef, before: S
 }
 
 /// Whether a statement itself awaits something that may fail, or runs a migration or check.
-fn may_fail(life: &Lifecycle, function: FunctionRef, stmt: StmtId) -> bool {
+pub(crate) fn may_fail(life: &Lifecycle, function: FunctionRef, stmt: StmtId) -> bool {
     let facts = life.facts(function.file);
     let mut found = matches!(
         facts.stmt(stmt).kind,
