@@ -16,6 +16,7 @@ mod found;
 mod get_event_loop;
 #[allow(dead_code, unused_imports, reason = "the causes about start-up and shutdown come one by one")]
 mod lifespan;
+mod lifespan_and_on_event;
 mod loop_reuse_after_close;
 mod mend;
 mod mixed_run_styles;

@@ -12,6 +12,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::dropped_task::DroppedTask,
         &crate::fixture_loop_scope::FixtureLoopScope,
         &crate::get_event_loop::GetEventLoop,
+        &crate::lifespan_and_on_event::LifespanAndOnEvent,
         &crate::loop_reuse_after_close::LoopReuseAfterClose,
         &crate::mixed_run_styles::MixedRunStyles,
         &crate::nested_run::NestedRun,

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_python::edit::{Comments, Edit, Source, decorators_of, delete_statements, remove_decorator};
-use loopmend_python::facts::{Definition, TextRange};
+use loopmend_python::edit::{
+    Comments, Draft, Edit, Source, decorators_of, delete_statements, remove_decorator, remove_import,
+};
+use loopmend_python::facts::{BindingKind, Definition, MODULE, TextRange};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle};
 use ruff_text_size::Ranged as _;
 
 use super::gather::statement;
 use super::handler::{Handler, Registration};
-use crate::Declined;
+use crate::{Declined, Mend};
 
 /// The file's source.
 pub(crate) fn source(life: &Lifecycle, file: FileId) -> Source {
@@ -97,4 +99,35 @@ fn delete_all(source: &Source, gone: &BTreeSet<(u32, u32)>) -> Result<Vec<Edit>,
     }
     take(run)?;
     Ok(edits)
+}
+
+/// Takes registrations in files other than the lifespan's away.
+pub(crate) fn elsewhere(
+    life: &Lifecycle,
+    home: FileId,
+    handlers: &[&Handler],
+    inlined: &[FunctionRef],
+    mend: &mut Mend,
+) -> Result<(), Declined> {
+    let files: BTreeSet<FileId> =
+        handlers.iter().map(|handler| handler.registered_in.file).filter(|&file| file != home).collect();
+    for file in files {
+        let facts = life.facts(file);
+        let source = source(life, file);
+        let edits = unregister(life, &source, file, handlers, inlined, &[])?;
+        let mut draft = Draft::new(&source);
+        draft.step(|_| Ok(edits))?;
+        let here = handlers.iter().filter(|handler| handler.registered_in.file == file);
+        let names: BTreeSet<_> = here.filter_map(|handler| handler.receiver(life)).collect();
+        for name in names {
+            let imported = facts.scopes[MODULE.index()].get(&name).is_some_and(|bindings| {
+                bindings.iter().all(|&id| matches!(facts.binding(id).kind, BindingKind::ImportFrom { .. }))
+            });
+            if imported {
+                draft.step(|now| Ok(remove_import(now, &name)))?;
+            }
+        }
+        mend.edit(life, file, draft.edits());
+    }
+    Ok(())
 }

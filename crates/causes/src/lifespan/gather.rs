@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loopmend_python::edit::{Edit, Source, docstring, is_placeholder, take_block, take_statement};
-use loopmend_python::facts::{BindingKind, ExprId, ExprKind, FunctionId, Name, StmtId, StmtKind, TextRange};
+use loopmend_python::edit::{
+    Edit, ImportRequest, Source, docstring, is_placeholder, take_block, take_statement,
+};
+use loopmend_python::facts::{
+    BindingKind, ExprId, ExprKind, FunctionId, Name, Parent, StmtId, StmtKind, TextRange,
+};
 use loopmend_python::lifecycle::{
     ExprRef, FileId, FunctionRef, Kind, Lifecycle, Lookup, Origin, UseKind, Value,
 };
@@ -26,6 +30,8 @@ pub(crate) struct Home {
     pub parameter: String,
     /// Names by which handlers know the application as a closure or global: all become the parameter.
     pub aliases: BTreeSet<Name>,
+    /// Names that mean something of its own in a lifespan that is there already.
+    pub own: BTreeSet<Name>,
     /// A function that goes: the names of its own scope are not seen from the lifespan.
     pub gone: Option<FunctionRef>,
 }
@@ -41,6 +47,8 @@ pub(crate) struct Gathered {
     pub globals: Vec<Name>,
     /// Functions that other modules define and the steps call: file and name.
     pub imports: BTreeSet<(FileId, Name)>,
+    /// Imports that the steps need as they are in the file of the registration.
+    pub requests: Vec<ImportRequest>,
     /// Definitions that are no longer needed.
     pub inlined: Vec<FunctionRef>,
     /// Last names of calls that the steps add.
@@ -105,7 +113,9 @@ fn inlinable(life: &Lifecycle, home: &Home, handlers: &[&Handler]) -> BTreeSet<F
     let list: Vec<FunctionRef> = found.iter().copied().collect();
     let clash = list.iter().any(|&one| {
         locals(life, one).iter().any(|name| {
-            *name == home.parameter || list.iter().any(|&other| one != other && reads_free(life, other, name))
+            *name == home.parameter
+                || home.own.contains(name)
+                || list.iter().any(|&other| one != other && reads_free(life, other, name))
         })
     });
     if clash {
@@ -136,7 +146,8 @@ fn plain(life: &Lifecycle, home: &Home, function: FunctionRef) -> bool {
         StmtKind::Scope(_) => fit &= facts.stmt(stmt).parent.is_none(),
         _ => {}
     });
-    fit && !referenced(life, function)
+    fit && !home.own.iter().any(|name| reads_free(life, function, name))
+        && !referenced(life, function)
         && free_names(life, function).iter().all(|(name, scope)| visible(life, home, name, *scope))
 }
 
@@ -162,7 +173,10 @@ pub(crate) fn referenced(life: &Lifecycle, function: FunctionRef) -> bool {
     let module = facts.module.rsplit('.').next().unwrap_or(&facts.module);
     let dotted = format!("{module}.{}", of.name);
     life.files().any(|file| life.text(file).contains(&dotted))
-        || facts.exprs.iter().any(|expr| matches!(&expr.kind, ExprKind::Str(text) if **text == *of.name))
+        || facts.exprs.iter().any(|expr| {
+            matches!(&expr.kind, ExprKind::Str(text) if **text == *of.name)
+                && matches!(expr.parent, Parent::Expr(up) if matches!(facts.expr(up).kind, ExprKind::List(_) | ExprKind::Tuple(_)))
+        })
 }
 
 fn locals(life: &Lifecycle, function: FunctionRef) -> Vec<Name> {
@@ -391,14 +405,32 @@ impl Gathering<'_> {
             match life.lookup(expr, &name) {
                 Lookup::Bound(scope, bindings) if !visible(life, self.home, &name, scope) => {
                     let facts = life.facts(value.file);
-                    // A name of another module: imported from where it is defined.
-                    let defined = bindings.iter().find_map(|&id| match facts.binding(id).kind {
-                        BindingKind::Function(function) => Some(function),
+                    let outside = scope.is_module() && scope.file != self.home.file;
+                    let facts = life.facts(value.file);
+                    let import = bindings.iter().find_map(|&id| match &facts.binding(id).kind {
+                        BindingKind::Function(_) if outside => Some(None),
+                        BindingKind::ImportFrom { level, module, name: original } if outside => {
+                            let absolute =
+                                *level == 0 || folder(life, scope.file) == folder(life, self.home.file);
+                            let request = ImportRequest::from(
+                                &format!("{}{module}", ".".repeat(*level as usize)),
+                                original,
+                            );
+                            let request = if *original == name { request } else { request.named(&name) };
+                            absolute.then_some(Some(request))
+                        }
                         _ => None,
                     });
-                    if scope.is_module() && defined.is_some() && scope.file != self.home.file {
-                        self.found.imports.insert((scope.file, name));
-                        continue;
+                    match import {
+                        Some(None) => {
+                            self.found.imports.insert((scope.file, name));
+                            continue;
+                        }
+                        Some(Some(request)) => {
+                            self.found.requests.push(request);
+                            continue;
+                        }
+                        None => {}
                     }
                     return Err(Declined::because(format!(
                         "`{name}` is not known where the lifespan would stand; move the handler by hand"
@@ -470,6 +502,10 @@ fn comments_above(source: &Source, def: TextRange) -> String {
     let Some(found) = source.statement_at(def) else { return String::new() };
     let lines = TextRange::new(source.comments_above(found), source.first_line(found));
     source.slice(lines).lines().map(|line| format!("{}\n", line.trim())).collect()
+}
+
+fn folder(life: &Lifecycle, file: FileId) -> &str {
+    life.facts(file).path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// A docstring as comments.

@@ -1,5 +1,6 @@
 //! A handler: what an application runs at its start or end.
 
+use loopmend_python::facts::{ExprKind, Name};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle};
 
 use crate::Spot;
@@ -68,4 +69,25 @@ impl Handler {
             Registration::Decorator(expr) | Registration::Call(expr) | Registration::Parameter(expr) => expr,
         }
     }
+
+    /// The name of the application that it is registered through (`app.router.on_event` too).
+    pub fn receiver(&self, life: &Lifecycle) -> Option<Name> {
+        let (Registration::Decorator(expr) | Registration::Call(expr)) = self.registration else {
+            return None;
+        };
+        let facts = life.facts(expr.file);
+        let mut at = expr.id;
+        loop {
+            at = match &facts.expr(at).kind {
+                ExprKind::Call { func, .. } => *func,
+                ExprKind::Attribute { value, attr } if REGISTERING.contains(&attr.as_str()) => *value,
+                ExprKind::Name(name) => return Some(name.clone()),
+                _ => return None,
+            };
+        }
+    }
 }
+
+/// Attributes between an application and what registers on it.
+const REGISTERING: &[&str] =
+    &["on_event", "add_event_handler", "router", "on_startup", "on_shutdown", "append", "extend"];

@@ -10,16 +10,18 @@ mod edits;
 mod gather;
 mod handler;
 mod made;
+mod modules;
 mod order;
 mod reach;
 mod registered;
 
 pub(crate) use app::{App, Framework, Lifespan, LifespanKind, yields};
 pub(crate) use compose::{Step, compose};
-pub(crate) use edits::{source, unregister};
+pub(crate) use edits::{elsewhere, source, unregister};
 pub(crate) use gather::{Gathered, Home, gather, referenced, statement};
 pub(crate) use handler::{Handler, Phase, Registration};
 pub(crate) use made::apps;
+pub(crate) use modules::{circular, module_name, written_module};
 pub(crate) use reach::{given, given_by, key, named, named_by};
 pub(crate) use registered::with_routers;
 

@@ -68,12 +68,13 @@ pub(super) fn plan(life: &Lifecycle, apps: &[App], index: usize) -> Result<Plan,
 
 fn before(life: &Lifecycle, app: &App, handlers: &[&Handler]) -> Result<(Home, Gathered, Way), Declined> {
     let mut aliases: BTreeSet<Name> = app.name.iter().cloned().collect();
-    aliases.extend(handlers.iter().filter_map(|handler| receiver(life, handler)));
+    aliases.extend(handlers.iter().filter_map(|handler| handler.receiver(life)));
     let outer = Home {
         file: app.call.file,
         scope: FunctionRef::module(app.call.file),
         parameter: app.name.as_deref().unwrap_or("app").to_owned(),
         aliases,
+        own: BTreeSet::new(),
         gone: None,
     };
     match gather(life, &outer, handlers) {
@@ -87,27 +88,6 @@ fn before(life: &Lifecycle, app: &App, handlers: &[&Handler]) -> Result<(Home, G
     }
 }
 
-/// The name of the application that a handler is registered through (`app.router.on_event` too).
-pub(super) fn receiver(life: &Lifecycle, handler: &Handler) -> Option<Name> {
-    let (Registration::Decorator(expr) | Registration::Call(expr)) = handler.registration else {
-        return None;
-    };
-    let facts = life.facts(expr.file);
-    let mut at = expr.id;
-    loop {
-        at = match &facts.expr(at).kind {
-            ExprKind::Call { func, .. } => *func,
-            ExprKind::Attribute { value, attr } if REGISTERING.contains(&attr.as_str()) => *value,
-            ExprKind::Name(name) => return Some(name.clone()),
-            _ => return None,
-        };
-    }
-}
-
-/// Attributes between an application and what registers on it.
-const REGISTERING: &[&str] =
-    &["on_event", "add_event_handler", "router", "on_startup", "on_shutdown", "append", "extend"];
-
 fn registered_by(
     life: &Lifecycle,
     apps: &[App],
@@ -118,7 +98,7 @@ fn registered_by(
     let app = &apps[index];
     let facts = life.facts(registrar.file);
     let of = facts.function(registrar.id);
-    let Some(name) = handlers.first().and_then(|handler| receiver(life, handler)) else {
+    let Some(name) = handlers.first().and_then(|handler| handler.receiver(life)) else {
         return Err(Declined::because(
             "how the handlers are registered was not understood; move them by hand",
         ));
@@ -133,6 +113,7 @@ fn registered_by(
             scope: FunctionRef::module(registrar.file),
             parameter: name.to_string(),
             aliases: aliases.clone(),
+            own: BTreeSet::new(),
             gone: Some(registrar),
         };
         if let Ok(gathered) = gather(life, &home, handlers) {
@@ -148,8 +129,14 @@ fn registered_by(
             "routers have a life of their own beside the function that registers handlers; gather all in one lifespan by hand",
         ));
     }
-    let home =
-        Home { file: registrar.file, scope: registrar, parameter: name.to_string(), aliases, gone: None };
+    let home = Home {
+        file: registrar.file,
+        scope: registrar,
+        parameter: name.to_string(),
+        aliases,
+        own: BTreeSet::new(),
+        gone: None,
+    };
     let gathered = gather(life, &home, handlers)?;
     Ok((home, gathered, Way::Within(registrar)))
 }

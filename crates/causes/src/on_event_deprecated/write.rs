@@ -1,18 +1,19 @@
 //! Writing a planned lifespan into the files.
 
-use std::collections::BTreeSet;
-
 use loopmend_model::Applicability;
 use loopmend_python::edit::{
     Draft, Edit, ImportRequest, Source, import_edits, insert_after, insert_before, remove_import,
     remove_keyword, replace_statement, set_keyword, shifted,
 };
 use loopmend_python::facts::{BindingKind, Definition, ExprKind, Facts, MODULE, TextRange};
-use loopmend_python::lifecycle::{CallSite, FileId, FunctionRef, Lifecycle};
+use loopmend_python::lifecycle::{CallSite, FunctionRef, Lifecycle};
 use ruff_text_size::Ranged as _;
 
-use super::plan::{Plan, Way, receiver};
-use crate::lifespan::{Framework, Handler, Registration, compose, source, unregister};
+use super::plan::{Plan, Way};
+use crate::lifespan::{
+    Framework, Handler, Registration, circular, compose, elsewhere, module_name, source, unregister,
+    written_module,
+};
 use crate::{Declined, Mend};
 
 /// The mend that a plan is.
@@ -21,15 +22,18 @@ pub(super) fn write(life: &Lifecycle, plan: &Plan) -> Result<Mend, Declined> {
     let name = free_name(life, plan);
     let home = source(life, plan.home.file);
     let mut request = vec![ImportRequest::from("contextlib", "asynccontextmanager")];
-    for (file, function) in plan.gathered.imports.iter().filter(|(file, _)| !circular(life, plan, *file)) {
+    for (file, function) in
+        plan.gathered.imports.iter().filter(|(file, _)| !circular(life, plan.home.file, *file))
+    {
         request.push(ImportRequest::from(&written_module(life, plan.home.file, *file), function));
     }
+    request.extend(plan.gathered.requests.iter().cloned());
     let (_, locals) = import_edits(&home, &request);
     if locals
         .iter()
         .skip(1)
         .zip(request.iter().skip(1))
-        .any(|(local, wanted)| Some(local) != wanted.name.as_ref())
+        .any(|(local, wanted)| Some(local) != wanted.alias.as_ref().or(wanted.name.as_ref()))
     {
         return Err(Declined::because(
             "a handler of another module has the name of something here; gather the handlers in one lifespan by hand",
@@ -43,7 +47,9 @@ pub(super) fn write(life: &Lifecycle, plan: &Plan) -> Result<Mend, Declined> {
         }
         Way::Within(registrar) => within(life, plan, registrar, &home, &name, &snippet, &request, &mut mend)?,
     }
-    elsewhere(life, plan, &mut mend)?;
+    if !matches!(plan.way, Way::Instead(..)) {
+        elsewhere(life, plan.home.file, &handlers(plan), &plan.gathered.inlined, &mut mend)?;
+    }
     declare(life, plan, &mut mend);
     Ok(mend)
 }
@@ -68,7 +74,9 @@ fn lifespan(life: &Lifecycle, plan: &Plan, home: &Source, name: &str, manager: &
     let annotation = annotation(life, plan).map(|text| format!(": {text}")).unwrap_or_default();
     let mut body = String::new();
     let mut imports = String::new();
-    for (file, function) in plan.gathered.imports.iter().filter(|(file, _)| circular(life, plan, *file)) {
+    for (file, function) in
+        plan.gathered.imports.iter().filter(|(file, _)| circular(life, plan.home.file, *file))
+    {
         let module = module_name(life, plan.home.file, *file);
         imports.push_str(&format!("from {module} import {function}\n"));
     }
@@ -102,71 +110,6 @@ fn annotation(life: &Lifecycle, plan: &Plan) -> Option<String> {
             (plan.app.framework == Framework::FastApi && !text.contains("self")).then_some(text)
         }
     }
-}
-
-/// Whether a handler's module can only be imported when the application is there already, or is not imported yet.
-fn circular(life: &Lifecycle, plan: &Plan, target: FileId) -> bool {
-    let imports = |from: FileId, to: FileId| {
-        life.facts(from).bindings.iter().any(|binding| match &binding.kind {
-            BindingKind::ImportFrom { level, module, name } => {
-                let file = life.imported_file(from, *level, module);
-                file == Some(to) || life.imported_file(from, *level, &joined(module, name)) == Some(to)
-            }
-            BindingKind::Import { module } => life.modules().find(module, from) == Some(to),
-            _ => false,
-        })
-    };
-    !imports(plan.home.file, target) || imports(target, plan.home.file)
-}
-
-fn joined(module: &str, name: &str) -> String {
-    if module.is_empty() { name.to_owned() } else { format!("{module}.{name}") }
-}
-
-/// A module as the file's own imports of it are written (`.routes`).
-fn written_module(life: &Lifecycle, from: FileId, target: FileId) -> String {
-    life.facts(from)
-        .bindings
-        .iter()
-        .find_map(|binding| match &binding.kind {
-            BindingKind::ImportFrom { level, module, .. }
-                if life.imported_file(from, *level, module) == Some(target) =>
-            {
-                Some(format!("{}{module}", ".".repeat(*level as usize)))
-            }
-            _ => None,
-        })
-        .unwrap_or_else(|| module_name(life, from, target))
-}
-
-/// How a file imports another of the tree: without the folders that are no packages to it.
-fn module_name(life: &Lifecycle, from: FileId, target: FileId) -> String {
-    let facts = life.facts(from);
-    let full = life.facts(target).module.as_str();
-    // The shortest name by which the importing file's neighbours are known decides what is cut off.
-    for binding in &facts.bindings {
-        let (BindingKind::ImportFrom { module, level: 0, .. } | BindingKind::Import { module }) =
-            &binding.kind
-        else {
-            continue;
-        };
-        if let Some(file) = life.modules().find(module, from)
-            && let Some(prefix) = life.facts(file).module.strip_suffix(module.as_str())
-            && let Some(name) = full.strip_prefix(prefix)
-        {
-            return name.to_owned();
-        }
-    }
-    for binding in &life.facts(target).bindings {
-        let BindingKind::ImportFrom { module, level: 0, .. } = &binding.kind else { continue };
-        if let Some(file) = life.modules().find(module, target)
-            && let Some(prefix) = life.facts(file).module.strip_suffix(module.as_str())
-            && let Some(name) = full.strip_prefix(prefix)
-        {
-            return name.to_owned();
-        }
-    }
-    full.strip_prefix("src.").unwrap_or(full).to_owned()
 }
 
 fn handlers(plan: &Plan) -> Vec<&Handler> {
@@ -354,43 +297,6 @@ fn within(
     draft.step(|_| Ok(edits))?;
     draft.step(|now| Ok(import_edits(now, request).0))?;
     mend.edit(life, registrar.file, draft.edits());
-    Ok(())
-}
-
-/// Registrations in files other than the lifespan's.
-fn elsewhere(life: &Lifecycle, plan: &Plan, mend: &mut Mend) -> Result<(), Declined> {
-    if matches!(plan.way, Way::Instead(..)) {
-        return Ok(());
-    }
-    let files: BTreeSet<FileId> = plan
-        .handlers
-        .iter()
-        .map(|handler| handler.registered_in.file)
-        .filter(|&file| file != plan.home.file)
-        .collect();
-    for file in files {
-        let source = source(life, file);
-        let edits = unregister(life, &source, file, &handlers(plan), &plan.gathered.inlined, &[])?;
-        let mut draft = Draft::new(&source);
-        draft.step(|_| Ok(edits))?;
-        let names: BTreeSet<_> = plan
-            .handlers
-            .iter()
-            .filter(|handler| handler.registered_in.file == file)
-            .filter_map(|handler| receiver(life, handler))
-            .collect();
-        for name in names {
-            let imported = life.facts(file).scopes[MODULE.index()].get(&name).is_some_and(|bindings| {
-                bindings
-                    .iter()
-                    .all(|&id| matches!(life.facts(file).binding(id).kind, BindingKind::ImportFrom { .. }))
-            });
-            if imported {
-                draft.step(|now| Ok(remove_import(now, &name)))?;
-            }
-        }
-        mend.edit(life, file, draft.edits());
-    }
     Ok(())
 }
 

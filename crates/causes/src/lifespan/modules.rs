@@ -1,0 +1,69 @@
+//! How one file of the tree imports from another.
+
+use loopmend_python::facts::BindingKind;
+use loopmend_python::lifecycle::{FileId, Lifecycle};
+
+/// Whether a handler's module can only be imported when the application is there already, or is not imported yet.
+pub(crate) fn circular(life: &Lifecycle, home: FileId, target: FileId) -> bool {
+    let imports = |from: FileId, to: FileId| {
+        life.facts(from).bindings.iter().any(|binding| match &binding.kind {
+            BindingKind::ImportFrom { level, module, name } => {
+                let file = life.imported_file(from, *level, module);
+                file == Some(to) || life.imported_file(from, *level, &joined(module, name)) == Some(to)
+            }
+            BindingKind::Import { module } => life.modules().find(module, from) == Some(to),
+            _ => false,
+        })
+    };
+    !imports(home, target) || imports(target, home)
+}
+
+fn joined(module: &str, name: &str) -> String {
+    if module.is_empty() { name.to_owned() } else { format!("{module}.{name}") }
+}
+
+/// A module as the file's own imports of it are written (`.routes`).
+pub(crate) fn written_module(life: &Lifecycle, from: FileId, target: FileId) -> String {
+    life.facts(from)
+        .bindings
+        .iter()
+        .find_map(|binding| match &binding.kind {
+            BindingKind::ImportFrom { level, module, .. }
+                if life.imported_file(from, *level, module) == Some(target) =>
+            {
+                Some(format!("{}{module}", ".".repeat(*level as usize)))
+            }
+            _ => None,
+        })
+        .unwrap_or_else(|| module_name(life, from, target))
+}
+
+/// How a file imports another of the tree: without the folders that are no packages to it.
+pub(crate) fn module_name(life: &Lifecycle, from: FileId, target: FileId) -> String {
+    let facts = life.facts(from);
+    let full = life.facts(target).module.as_str();
+    // The shortest name by which the importing file's neighbours are known decides what is cut off.
+    for binding in &facts.bindings {
+        let (BindingKind::ImportFrom { module, level: 0, .. } | BindingKind::Import { module }) =
+            &binding.kind
+        else {
+            continue;
+        };
+        if let Some(file) = life.modules().find(module, from)
+            && let Some(prefix) = life.facts(file).module.strip_suffix(module.as_str())
+            && let Some(name) = full.strip_prefix(prefix)
+        {
+            return name.to_owned();
+        }
+    }
+    for binding in &life.facts(target).bindings {
+        let BindingKind::ImportFrom { module, level: 0, .. } = &binding.kind else { continue };
+        if let Some(file) = life.modules().find(module, target)
+            && let Some(prefix) = life.facts(file).module.strip_suffix(module.as_str())
+            && let Some(name) = full.strip_prefix(prefix)
+        {
+            return name.to_owned();
+        }
+    }
+    full.strip_prefix("src.").unwrap_or(full).to_owned()
+}
