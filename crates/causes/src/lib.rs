@@ -21,6 +21,7 @@ mod loop_reuse_after_close;
 mod mend;
 mod mixed_run_styles;
 mod nested_run;
+mod never_awaited;
 mod on_event_deprecated;
 mod one_run;
 mod own_loop;

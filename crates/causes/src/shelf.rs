@@ -16,6 +16,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::loop_reuse_after_close::LoopReuseAfterClose,
         &crate::mixed_run_styles::MixedRunStyles,
         &crate::nested_run::NestedRun,
+        &crate::never_awaited::NeverAwaited,
         &crate::on_event_deprecated::OnEventDeprecated,
         &crate::partial_startup_leak::PartialStartupLeak,
         &crate::resource_never_closed::ResourceNeverClosed,

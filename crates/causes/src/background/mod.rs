@@ -15,4 +15,4 @@ pub(crate) use handle::Handle;
 pub(crate) use holder::{Holder, free_local, hold};
 pub(crate) use link::{Link, closings};
 pub(crate) use plan::{Plan, ends_all, import, may_go_on};
-pub(crate) use stop::{Stop, Wait, logger};
+pub(crate) use stop::{Stop, Wait, attribute, logger};
