@@ -101,6 +101,8 @@ fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> 
     if using.is_empty() {
         return None;
     }
+    // A run that ends it, so that the next use has a new one, leaves nothing behind.
+    let ends = |index: usize| !object.renewed_by.is_disjoint(&runs[index].reach);
     let mut together = BTreeSet::new();
     let mut again = None;
     let mut doubtful = true;
@@ -127,7 +129,8 @@ fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> 
             mine.iter().copied().filter(|index| !own(index) || making.len() < mine.len()).collect();
         for (place, &left) in shared.iter().enumerate() {
             for &right in &shared[place + 1..] {
-                if own(&left) && own(&right) || runs[left].id == runs[right].id {
+                let apart = own(&left) && own(&right) || ends(left) && ends(right);
+                if apart || runs[left].id == runs[right].id {
                     continue;
                 }
                 if life.exclusive(&[runs[left].run.call, runs[right].run.call]) {
@@ -142,7 +145,7 @@ fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> 
             }
         }
         for &index in &mine {
-            if own(&index) {
+            if own(&index) || ends(index) {
                 continue;
             }
             let Some(birth) = runs[index].birth() else { continue };

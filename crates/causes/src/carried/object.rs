@@ -1,7 +1,9 @@
 //! Objects that belong to a loop, with all that is done with them.
 
+use std::collections::BTreeSet;
+
 use loopmend_python::catalogue::{Acquire, Binds, Resource};
-use loopmend_python::facts::{ExprKind, StmtKind};
+use loopmend_python::facts::{ExprKind, Name, StmtKind};
 use loopmend_python::lifecycle::{
     ExprRef, Flow, FunctionRef, Lifecycle, Origin, Place, Site, SiteKind, UseKind,
 };
@@ -18,6 +20,8 @@ pub struct Object {
     pub site: Site,
     /// What is done with it.
     pub touches: Vec<Touch>,
+    /// Functions after whose close the next use makes or opens a new one.
+    pub renewed_by: BTreeSet<FunctionRef>,
     /// Where it is kept.
     pub places: Vec<Place>,
     /// It is made only where there is none yet.
@@ -67,8 +71,14 @@ impl Object {
         collect(life, resource, &flow, false, DERIVED, &mut touches);
         touches.sort_unstable();
         touches.dedup();
+        let guarded = guarded(life, site, &flow);
         Some(Self {
-            guarded: guarded(life, site, &flow),
+            renewed_by: touches
+                .iter()
+                .filter(|touch| touch.close && (resource.reopens || guarded && resets(life, touch.function, &flow)))
+                .map(|touch| touch.function)
+                .collect(),
+            guarded,
             owners: owners(life, site.call, &flow),
             touches,
             places: flow.places.clone(),
@@ -81,6 +91,29 @@ impl Object {
     pub fn class(&self) -> &str {
         self.site.gives.rsplit('.').next().unwrap_or(&self.site.gives)
     }
+}
+
+/// Whether a function empties what keeps the object: binds it anew, takes it out, clears the cache.
+fn resets(life: &Lifecycle, function: FunctionRef, flow: &Flow) -> bool {
+    let facts = life.facts(function.file);
+    let kept = |name: &Name| {
+        flow.places.iter().any(|place| {
+            matches!(place, Place::Global(_, at) | Place::Attribute(_, at) | Place::Loose(_, at) if at == name)
+        })
+    };
+    let of = facts.function(function.id);
+    let mut found = facts.bindings.iter().any(|binding| {
+        binding.stmt.is_some_and(|stmt| facts.stmt(stmt).function == function.id)
+            && (of.globals.contains(&binding.name) || binding.target.is_some_and(|at| facts.name_of(at).is_none()))
+            && kept(&binding.name)
+    });
+    facts.body_exprs(function.id, &mut |id| {
+        if let ExprKind::Attribute { attr, .. } = &facts.expr(id).kind {
+            found |= matches!(attr.as_str(), "cache_clear" | "popitem" | "pop" | "clear");
+        }
+    });
+    facts.walk(&of.body, &mut |stmt| found |= matches!(facts.stmt(stmt).kind, StmtKind::Delete(_)));
+    found
 }
 
 fn is_stream(class: &str) -> bool {

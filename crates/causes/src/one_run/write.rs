@@ -7,7 +7,7 @@ use loopmend_python::edit::{
     Comments, Draft, Edit, ImportRequest, Source, delete_statement, import_edits, insert_before,
     remove_import_after, unwrap_first, wrap_statements,
 };
-use loopmend_python::facts::{ExprKind, Facts, MODULE, StmtId, StmtKind, TextRange, TextSize};
+use loopmend_python::facts::{ExprKind, Facts, MODULE, Name, StmtId, StmtKind, TextRange, TextSize};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, RunKind};
 
 use super::handles::Handles;
@@ -193,6 +193,20 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
         mend.declared.removed.push("sleep".to_owned());
     }
     mend.rewrite(life, region.file, draft.source().text());
+    if region.function.id == MODULE {
+        let range = region.range(life);
+        let moved = |name: &&Name| {
+            !variables.results.contains(name)
+                && facts.scopes[MODULE.index()][*name].iter().all(|&id| {
+                    facts.binding(id).stmt.is_some_and(|stmt| {
+                        range.contains_range(facts.stmt(stmt).range) || handles.stmts.contains(&stmt)
+                    })
+                })
+        };
+        let gone = facts.scopes[MODULE.index()].keys().filter(moved).map(|name| format!("{}:{name}", facts.path));
+        mend.declared.unbound.extend(gone);
+        mend.declared.unbound.sort();
+    }
     declare(region, endings, &name, &mut mend);
     Ok(mend)
 }
