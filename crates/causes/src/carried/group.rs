@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, RunKind};
+use loopmend_python::lifecycle::{ClassRef, ExprRef, FunctionRef, Kind, Lifecycle, RunKind, Value};
 
 use super::lifespan::{Owner, Repetition, repetition};
 use super::object::Object;
@@ -115,10 +115,17 @@ fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> 
         let mine: BTreeSet<usize> = match instance {
             Some(instance) => {
                 let flow = life.flow_of(instance);
+                // Its own methods may start the run, around `self`.
+                let methods = class_of(life, instance);
                 using
                     .union(&making)
                     .copied()
-                    .filter(|&index| flow.uses.iter().any(|at| runs[index].holds(life, at.expr)))
+                    .filter(|&index| {
+                        let function = runs[index].run.function;
+                        let of = life.facts(function.file).function(function.id);
+                        of.class.is_some_and(|id| methods.contains(&ClassRef { file: function.file, id }))
+                            || flow.uses.iter().any(|at| runs[index].holds(life, at.expr))
+                    })
                     .collect()
             }
             None => using.union(&making).copied().collect(),
@@ -177,6 +184,18 @@ fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> 
         .collect();
     let late = object.primitive && life.settings().python.min.is_none_or(|min| min >= (3, 10));
     Some(Carried { doubtful: doubtful || late, object, runs: together, again, closing })
+}
+
+/// The class that an expression makes an object of, with its bases.
+fn class_of(life: &Lifecycle, instance: ExprRef) -> BTreeSet<ClassRef> {
+    life.infer(instance)
+        .iter()
+        .filter_map(|value| match value {
+            Value::Instance(Kind::Class(class), _) => Some(life.ancestry(*class).inside.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect()
 }
 
 /// Joins objects that share a run, those that are sure apart from those that are guessed.

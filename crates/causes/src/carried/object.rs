@@ -75,7 +75,9 @@ impl Object {
         Some(Self {
             renewed_by: touches
                 .iter()
-                .filter(|touch| touch.close && (resource.reopens || guarded && resets(life, touch.function, &flow)))
+                .filter(|touch| {
+                    touch.close && (resource.reopens || guarded && resets(life, touch.function, &flow))
+                })
                 .map(|touch| touch.function)
                 .collect(),
             guarded,
@@ -104,7 +106,8 @@ fn resets(life: &Lifecycle, function: FunctionRef, flow: &Flow) -> bool {
     let of = facts.function(function.id);
     let mut found = facts.bindings.iter().any(|binding| {
         binding.stmt.is_some_and(|stmt| facts.stmt(stmt).function == function.id)
-            && (of.globals.contains(&binding.name) || binding.target.is_some_and(|at| facts.name_of(at).is_none()))
+            && (of.globals.contains(&binding.name)
+                || binding.target.is_some_and(|at| facts.name_of(at).is_none()))
             && kept(&binding.name)
     });
     facts.body_exprs(function.id, &mut |id| {
@@ -233,7 +236,7 @@ fn guarded(life: &Lifecycle, site: &Site, flow: &Flow) -> bool {
     };
     let asked = flow.uses.iter().any(|at| {
         inside(at, site.function)
-            && facts.expr(at.expr.id).range.start() < start
+            && facts.expr(at.expr.id).range.end() <= start
             && matches!(at.kind, UseKind::Tested | UseKind::Returned(_))
     });
     if asked {

@@ -71,7 +71,7 @@ impl Handles {
                 }
             }
         }
-        found.stmts.sort_unstable();
+        found.stmts.sort_by_key(|&stmt| facts.stmt(stmt).range.start());
         found.stmts.dedup();
         Ok(found)
     }

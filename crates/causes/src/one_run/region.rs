@@ -78,11 +78,6 @@ impl Region {
         self.stmts.last().map_or(first, |&last| first.cover(facts.stmt(last).range))
     }
 
-    /// Whether an expression stands in the statements.
-    pub fn holds(&self, life: &Lifecycle, expr: ExprRef) -> bool {
-        expr.file == self.file && self.range(life).contains_range(life.facts(self.file).expr(expr.id).range)
-    }
-
     fn check(&self, life: &Lifecycle) -> Result<(), Declined> {
         let facts = life.facts(self.file);
         let of = facts.function(self.function.id);

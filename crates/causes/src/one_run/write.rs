@@ -10,6 +10,8 @@ use loopmend_python::edit::{
 use loopmend_python::facts::{ExprKind, Facts, MODULE, Name, StmtId, StmtKind, TextRange, TextSize};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, RunKind};
 
+use ruff_text_size::Ranged;
+
 use super::handles::Handles;
 use super::variables::Variables;
 use super::{Region, awaited};
@@ -129,7 +131,7 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
     let (Some(&first), Some(&last)) = (kept.first(), kept.last()) else {
         return Err(Declined::because("nothing would be left to run"));
     };
-    let whole = shift.range(facts.stmt(first).range).cover(shift.range(facts.stmt(last).range));
+    let whole = located(draft.source(), shift.range(facts.stmt(first).range.cover(facts.stmt(last).range)));
     let body = guarded_body(life, region, endings, &draft, &shift, &kept, &variables)?;
     let now = draft.source();
     let run = now.run_at(whole)?;
@@ -178,7 +180,7 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
     text += &indent_snippet(&body);
     let before =
         if region.function.id == MODULE { top(facts, first) } else { definition(facts, region.function)? };
-    let before = shift.range(facts.stmt(before).range);
+    let before = TextRange::empty(shift.range(facts.stmt(before).range).start());
     let mut edits = insert_before(now, before, &(text + "\n"))?;
     edits.push(replaced);
     draft.step(|_| Ok(edits))?;
@@ -203,7 +205,8 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
                     })
                 })
         };
-        let gone = facts.scopes[MODULE.index()].keys().filter(moved).map(|name| format!("{}:{name}", facts.path));
+        let gone =
+            facts.scopes[MODULE.index()].keys().filter(moved).map(|name| format!("{}:{name}", facts.path));
         mend.declared.unbound.extend(gone);
         mend.declared.unbound.sort();
     }
@@ -281,12 +284,13 @@ fn guarded_body(
         step(&mut inner, &mut shift, vec![edit])?;
         returned = true;
     }
-    let range = |shift: &Shift, from: usize, to: usize| {
-        shift.range(facts.stmt(kept[from]).range).cover(shift.range(facts.stmt(kept[to - 1]).range))
+    let range = |source: &Source, shift: &Shift, from: usize, to: usize| {
+        let text = facts.stmt(kept[from]).range.cover(facts.stmt(kept[to - 1]).range);
+        located(source, shift.range(text))
     };
     let names: Vec<&str> = variables.results.iter().map(|name| name.as_str()).collect();
     let back = format!("return {}", names.join(", "));
-    let all = range(&shift, 0, kept.len());
+    let all = range(inner.source(), &shift, 0, kept.len());
     if !wraps {
         let mut text = loopmend_python::edit::take_statement(inner.source(), all)?;
         // Nothing stands between making and ending: the lines come last.
@@ -300,9 +304,11 @@ fn guarded_body(
     }
     let mut text = String::new();
     if first > 0 {
-        text += &loopmend_python::edit::take_statement(inner.source(), range(&shift, 0, first))?;
+        text +=
+            &loopmend_python::edit::take_statement(inner.source(), range(inner.source(), &shift, 0, first))?;
     }
-    let mut middle = loopmend_python::edit::take_statement(inner.source(), range(&shift, first, last))?;
+    let mut middle =
+        loopmend_python::edit::take_statement(inner.source(), range(inner.source(), &shift, first, last))?;
     if !returned {
         middle = format!("{}\n{back}\n", middle.trim_end_matches('\n'));
     }
@@ -362,6 +368,18 @@ fn step(draft: &mut Draft, shift: &mut Shift, edits: Vec<Edit>) -> Result<(), De
     shift.edits.push(edits.clone());
     draft.step(|_| Ok(edits))?;
     Ok(())
+}
+
+/// The statements of one block that a moved range still covers: lines may have gone at its ends.
+fn located(source: &Source, range: TextRange) -> TextRange {
+    let text = &source.text()[range.start().to_usize()..];
+    let blank = (text.len() - text.trim_start().len()) as u32;
+    let start = range.start() + TextSize::new(blank);
+    let found =
+        source.statements_at(TextRange::empty(start)).into_iter().find(|found| found.start() == start);
+    let Some(found) = found else { return range };
+    let last = found.body[found.index..].iter().take_while(|stmt| stmt.start() < range.end()).last();
+    last.map_or(range, |last| TextRange::new(start, last.end()))
 }
 
 /// Where offsets of the file are after the steps so far.

@@ -1,9 +1,9 @@
 //! Which way a group of carried objects is mended.
 
 use loopmend_python::facts::StmtKind;
-use loopmend_python::lifecycle::{ExprRef, Lifecycle};
+use loopmend_python::lifecycle::{ExprRef, Lifecycle, Place};
 
-use super::closer::{After, closer};
+use super::closer::{After, Closer, closer, method};
 use super::per_call;
 use crate::carried::{Group, Object, Owner, Repetition, repetition};
 use crate::one_run::{Endings, Region, merge};
@@ -93,7 +93,10 @@ fn endings(life: &Lifecycle, group: &Group, region: &Region) -> Endings {
     for carried in &group.objects {
         let object = &carried.object;
         let ended = object.touches.iter().any(|touch| touch.close) || entered(life, object);
-        if !ended && let Ok(closer) = closer(life, object, region.file, After::Gone) {
+        if !ended
+            && let Ok(closer) =
+                local(life, object, region).map_or_else(|| closer(life, object, region.file, After::Gone), Ok)
+        {
             endings.lines.push(closer.line);
             endings.imports.extend(closer.import);
             endings.edits.extend(closer.edits);
@@ -101,6 +104,29 @@ fn endings(life: &Lifecycle, group: &Group, region: &Region) -> Endings {
         }
     }
     endings
+}
+
+/// A local of the function that holds the object, ended by its name.
+fn local(life: &Lifecycle, object: &Object, region: &Region) -> Option<Closer> {
+    let name = object.places.iter().find_map(|place| match place {
+        Place::Local(function, name) if *function == region.function => Some(name),
+        _ => None,
+    })?;
+    let kept = object
+        .places
+        .iter()
+        .any(|place| matches!(place, Place::Global(..) | Place::Attribute(..) | Place::Loose(..)));
+    if kept {
+        return None;
+    }
+    let close = method(life, life.resource(&object.site)?)?;
+    let wait = if close.awaited { "await " } else { "" };
+    Some(Closer {
+        line: format!("{wait}{name}.{}()", close.method),
+        import: None,
+        edits: None,
+        added: vec![close.method],
+    })
 }
 
 /// Whether the object itself is used as a context manager.

@@ -155,12 +155,11 @@ fn own_attribute(life: &Lifecycle, object: &Object, function: Option<FunctionRef
     let wait = if close.awaited { "await " } else { "" };
     let target = format!("{receiver}.{name}");
     let ends = format!("{wait}{target}.{}()", close.method);
-    let line = if resource.reopens {
-        ends
-    } else if object.guarded {
-        format!("if {target} is not None:\n    {ends}\n    {target} = None")
-    } else {
-        return None;
+    let line = match (object.guarded, resource.reopens) {
+        (false, true) => ends,
+        (true, true) => format!("if {target} is not None:\n    {ends}"),
+        (true, false) => format!("if {target} is not None:\n    {ends}\n    {target} = None"),
+        (false, false) => return None,
     };
     Some(Closer { line, import: None, edits: None, added: vec![close.method] })
 }
