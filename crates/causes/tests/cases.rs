@@ -2,7 +2,7 @@
 //!
 //! A case is a `##` section. Its blocks: files of the tree (```` ```python app/main.py ````, ```` ```ini pytest.ini ````,
 //! `toml`, `text`), then ```` ```diagnosis ```` with a line `cause path:line` for each finding (`?cause` for a doubtful
-//! one; empty or absent: nothing of any cause is found), then ```` ```diff ```` with what mending the first finding of the
+//! one; empty or absent: nothing of any cause is found; ```` ```diagnosis own ````: other causes are not looked at), then ```` ```diff ```` with what mending the first finding of the
 //! folder's own cause changes, or ```` ```declined ```` with words of why it does not. `LOOPMEND_BLESS=1` writes the diffs anew.
 
 use std::fmt::Write as _;
@@ -20,6 +20,8 @@ struct Case {
     name: String,
     files: Vec<(String, String)>,
     diagnosis: String,
+    /// Findings of other causes are not looked at.
+    only_own: bool,
     diff: Option<(String, std::ops::Range<usize>)>,
     declined: Option<String>,
 }
@@ -42,7 +44,10 @@ fn cases_of(text: &str) -> Vec<Case> {
                 let Some(case) = cases.last_mut() else { continue };
                 let (kind, path) = info.split_once(' ').unwrap_or((&info, ""));
                 match kind {
-                    "diagnosis" => case.diagnosis = body,
+                    "diagnosis" => {
+                        case.diagnosis = body;
+                        case.only_own = path == "own";
+                    }
                     "diff" => case.diff = Some((body, inner.unwrap_or(range.end - 3..range.end - 3))),
                     "declined" => case.declined = Some(body),
                     _ if !path.is_empty() => case.files.push((path.to_owned(), body)),
@@ -136,7 +141,8 @@ fn every_case_of_every_cause() {
             let tree = read_tree(root.path(), &ReadOptions::default()).expect("the tree can be read");
             let life = Lifecycle::read(&tree);
             let found = detect(&life);
-            let seen = diagnosis(&life, &found);
+            let own = found.iter().filter(|found| !case.only_own || found.cause == slug).cloned();
+            let seen = diagnosis(&life, &own.collect::<Vec<_>>());
             if seen.trim() != case.diagnosis.trim() {
                 writeln!(
                     failures,
