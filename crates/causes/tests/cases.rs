@@ -2,8 +2,9 @@
 //!
 //! A case is a `##` section. Its blocks: files of the tree (```` ```python app/main.py ````, ```` ```ini pytest.ini ````,
 //! `toml`, `text`), then ```` ```diagnosis ```` with a line `cause path:line` for each finding (`?cause` for a doubtful
-//! one; empty or absent: nothing of any cause is found; ```` ```diagnosis own ````: other causes are not looked at), then ```` ```diff ```` with what mending the first finding of the
-//! folder's own cause changes, or ```` ```declined ```` with words of why it does not. `LOOPMEND_BLESS=1` writes the diffs anew.
+//! one; empty or absent: nothing of any cause is found; with ```` ```diagnosis own ```` other causes are not looked at),
+//! then ```` ```diff ```` with what mending the first finding of the folder's own cause changes, or ```` ```declined ````
+//! with words of why it does not. `LOOPMEND_BLESS=1` writes the diffs anew.
 
 use std::fmt::Write as _;
 use std::fs;
