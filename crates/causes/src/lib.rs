@@ -18,6 +18,7 @@ mod get_event_loop;
 mod lifespan;
 mod lifespan_and_on_event;
 mod loop_reuse_after_close;
+mod loop_stopped;
 mod mend;
 mod mixed_run_styles;
 mod nested_run;

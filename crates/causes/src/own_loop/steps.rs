@@ -23,6 +23,7 @@ enum Step {
     DropFinally,
     Replace(TextRange, String),
     Before(String),
+    Wrap(String),
     After(String),
 }
 
@@ -61,6 +62,11 @@ impl Steps {
         self.forgotten.push(name.to_owned());
     }
 
+    /// Puts a statement below a header.
+    pub(crate) fn wrap(&mut self, life: &Lifecycle, file: FileId, stmt: StmtId, header: impl Into<String>) {
+        self.list.push((life.facts(file).stmt(stmt).range.start(), Step::Wrap(header.into())));
+    }
+
     /// Imports something, once all else is done.
     pub(crate) fn import(&mut self, request: ImportRequest) {
         self.imports.push(request);
@@ -81,8 +87,8 @@ impl Steps {
             let rank = match step {
                 Step::After(_) => 0,
                 Step::Replace(..) => 1,
-                Step::Before(_) => 2,
-                _ => 3,
+                Step::Before(_) => 3,
+                _ => 2,
             };
             (std::cmp::Reverse(*at), rank)
         });
@@ -132,6 +138,7 @@ fn apply_step(now: &Source, at: TextSize, step: &Step) -> Result<Vec<Edit>, Refu
         Step::UnwrapTry => unwrap_first(now, found()?),
         Step::DropFinally => drop_finally(now, at),
         Step::Replace(range, text) => Ok(vec![Edit::replacement(*range, text.clone())]),
+        Step::Wrap(header) => loopmend_python::edit::wrap_statements(now, found()?.range(), header, &[]),
         Step::Before(snippet) => loopmend_python::edit::insert_before(now, found()?, snippet),
         Step::After(snippet) => loopmend_python::edit::insert_after(now, found()?, snippet),
     }

@@ -42,6 +42,14 @@ impl Lifecycle {
             .collect()
     }
 
+    /// The name that a call calls something by: `wait` of `stop.wait()`.
+    pub fn called_name(&self, call: ExprRef) -> Option<String> {
+        match self.facts(call.file).expr(call.id).kind {
+            ExprKind::Call { func, .. } => self.last_part(call.with(func)),
+            _ => None,
+        }
+    }
+
     /// Whether a call certainly or possibly calls one of these library paths.
     pub fn calls_any(&self, call: ExprRef, paths: &[&str]) -> bool {
         self.callee(call).iter().any(|value| match value {
