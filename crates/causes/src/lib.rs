@@ -34,6 +34,7 @@ mod shelf;
 mod shutdown_uninitialised;
 #[allow(dead_code, unused_imports, reason = "the causes about failing starts come one by one")]
 mod startup;
+mod startup_error_unhandled;
 mod suite;
 mod task_not_cancelled_at_shutdown;
 

@@ -23,6 +23,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::resource_never_closed::ResourceNeverClosed,
         &crate::second_run::SecondRun,
         &crate::shutdown_uninitialised::ShutdownUninitialised,
+        &crate::startup_error_unhandled::StartupErrorUnhandled,
         &crate::task_not_cancelled_at_shutdown::TaskNotCancelledAtShutdown,
     ]
 }

@@ -16,7 +16,8 @@ pub(super) fn in_function(life: &Lifecycle, function: FunctionRef) -> Vec<Detail
     if facts.function(function.id).name.starts_with("test") {
         return Vec::new();
     }
-    let opens = opens(life, function, None);
+    let mut opens = opens(life, function, None);
+    opens.retain(|open| open.binds);
     let mut found: BTreeMap<(u8, StmtId), (Shape, Vec<Gap>)> = BTreeMap::new();
     for open in &opens {
         if let Some((statement, gaps)) = inside(life, open) {

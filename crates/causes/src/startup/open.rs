@@ -40,6 +40,8 @@ pub(crate) struct Open {
     pub live: Option<StmtId>,
     /// It is opened again by each turn of a loop.
     pub looped: bool,
+    /// The statement that opens it is also the one that gives the place its object.
+    pub binds: bool,
 }
 
 impl Open {
@@ -188,6 +190,7 @@ fn made(
                     awaited,
                     live: Some(stmt),
                     looped: life.in_loop(call),
+                    binds: true,
                 });
             }
         },
@@ -214,6 +217,7 @@ fn made(
         awaited,
         live: live.then_some(stmt),
         looped: life.in_loop(call),
+        binds: true,
     })
 }
 
@@ -240,6 +244,7 @@ fn started(life: &Lifecycle, function: FunctionRef, stmt: StmtId, value: ExprId,
         awaited,
         live: Some(stmt),
         looped: life.in_loop(call),
+        binds: false,
     };
     for value in life.infer(place).iter() {
         match value {
