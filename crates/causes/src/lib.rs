@@ -4,13 +4,16 @@
 //! looks at a log: joining findings with evidence is `diagnose`'s work, making one patch of mends is `fix`'s. To add a
 //! cause, add a folder and one line in [`shelf`].
 
+mod anyio_asyncio_mix;
 mod background;
 mod cancel_without_await;
 mod carried;
 mod cause;
 mod close_not_awaited;
 mod close_with_pending_tasks;
+mod default_loop_scope_unset;
 mod dropped_task;
+mod event_loop_fixture_override;
 mod fixture_loop_scope;
 mod found;
 mod get_event_loop;
@@ -35,6 +38,7 @@ mod shutdown_uninitialised;
 #[allow(dead_code, unused_imports, reason = "the causes about failing starts come one by one")]
 mod startup;
 mod startup_error_unhandled;
+mod strict_mode_fixture;
 mod suite;
 mod task_not_cancelled_at_shutdown;
 

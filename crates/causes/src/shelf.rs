@@ -6,10 +6,13 @@ use crate::Cause;
 #[rustfmt::skip] // one a line, so that branches merge
 pub fn shelf() -> &'static [&'static dyn Cause] {
     &[
+        &crate::anyio_asyncio_mix::AnyioAsyncioMix,
         &crate::cancel_without_await::CancelWithoutAwait,
         &crate::close_not_awaited::CloseNotAwaited,
         &crate::close_with_pending_tasks::CloseWithPendingTasks,
+        &crate::default_loop_scope_unset::DefaultLoopScopeUnset,
         &crate::dropped_task::DroppedTask,
+        &crate::event_loop_fixture_override::EventLoopFixtureOverride,
         &crate::fixture_loop_scope::FixtureLoopScope,
         &crate::get_event_loop::GetEventLoop,
         &crate::lifespan_and_on_event::LifespanAndOnEvent,
@@ -24,6 +27,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::second_run::SecondRun,
         &crate::shutdown_uninitialised::ShutdownUninitialised,
         &crate::startup_error_unhandled::StartupErrorUnhandled,
+        &crate::strict_mode_fixture::StrictModeFixture,
         &crate::task_not_cancelled_at_shutdown::TaskNotCancelledAtShutdown,
     ]
 }

@@ -121,13 +121,14 @@ fn passed(life: &Lifecycle, suite: &Suite, uses: &Uses, index: usize) -> Option<
 }
 
 /// Direct users of each fixture; `true` where they are given its value.
-struct Uses {
+pub(crate) struct Uses {
     tests: Vec<Vec<(usize, bool)>>,
     fixtures: Vec<Vec<(usize, bool)>>,
 }
 
 impl Uses {
-    fn of(life: &Lifecycle, suite: &Suite) -> Self {
+    /// Read from the graph of requests.
+    pub fn of(life: &Lifecycle, suite: &Suite) -> Self {
         let graph = suite.graph(life);
         let mut uses = Self {
             tests: vec![Vec::new(); suite.fixtures.len()],
@@ -148,7 +149,7 @@ impl Uses {
 
     /// Tests and fixtures that use what a fixture holds, also through what other fixtures make of it. With `any` those
     /// too that only have it set up.
-    fn all(
+    pub fn all(
         &self,
         life: &Lifecycle,
         suite: &Suite,
@@ -167,4 +168,10 @@ impl Uses {
         }
         (tests, fixtures)
     }
+}
+
+/// Whether a fixture asks for anyio's backend, and so is anyio's.
+pub(crate) fn asks_for_backend(life: &Lifecycle, index: usize) -> bool {
+    let function = life.suite().fixtures[index].function;
+    life.facts(function.file).function(function.id).params.iter().any(|param| param.name == "anyio_backend")
 }

@@ -6,6 +6,6 @@ mod options;
 mod rewrite;
 
 pub(crate) use align::{Preference, align};
-pub(crate) use mismatch::{Mismatch, MismatchKind, mismatches};
+pub(crate) use mismatch::{Mismatch, MismatchKind, Uses, asks_for_backend, mismatches};
 pub(crate) use options::{option_spot, set_option};
 pub(crate) use rewrite::{Named, Rewrite};

@@ -80,6 +80,28 @@ impl<'l> Rewrite<'l> {
         })
     }
 
+    /// Declares a fixture with `module.fixture`; the module `before` goes where nothing else needs it.
+    pub fn fixture_maker(&mut self, function: &Named, module: &str, before: &str) -> Result<(), Refused> {
+        let mut local = module.to_owned();
+        self.step(&function.path, |source| {
+            let (edits, locals) = import_edits(source, &[ImportRequest::module(module)]);
+            local = locals.into_iter().next().unwrap_or(local.clone());
+            Ok(edits)
+        })?;
+        let mut old = before.to_owned();
+        self.step(&function.path, |source| {
+            let decorator = function.fixture_decorator(source)?;
+            let target = match &decorator.expression {
+                ruff_python_ast::Expr::Call(call) => call.func.range(),
+                other => other.range(),
+            };
+            let text = source.slice(target);
+            old = text.split('.').next().unwrap_or(text).to_owned();
+            Ok(vec![Edit::replacement(target, format!("{local}.fixture"))])
+        })?;
+        self.tidy_import(&function.path, &old)
+    }
+
     /// Sets a keyword of the mark at an expression of the tree as it is now.
     pub fn mark_keyword(
         &mut self,
@@ -133,23 +155,6 @@ impl<'l> Rewrite<'l> {
             let before = file.map(|file| self.base.text(file).to_string()).unwrap_or_default();
             mend.edit_path(path, difference(&before, &after));
         }
-    }
-
-    /// How many lines are changed.
-    pub fn size(&self) -> usize {
-        self.texts
-            .iter()
-            .map(|(path, after)| {
-                let file = self.base.file(path).or_else(|| self.base.config(path));
-                let before = file.map(|file| self.base.text(file).to_string()).unwrap_or_default();
-                difference(&before, after)
-                    .iter()
-                    .map(|edit| {
-                        edit.content.lines().count() + before[edit.range.to_std_range()].lines().count()
-                    })
-                    .sum::<usize>()
-            })
-            .sum()
     }
 }
 

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::super::{FileId, FunctionRef, Lifecycle, Value};
 use super::Suite;
-use crate::facts::{BindingKind, ExprKind, MODULE, ParameterKind};
+use crate::facts::{BindingKind, ExprKind, MODULE, Name, ParameterKind};
 
 /// One request of a fixture by a test or another fixture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,7 +62,7 @@ impl Suite {
                 .tests
                 .par_iter()
                 .map(|test| {
-                    let mut found = self.requests(life, test.function);
+                    let mut found = self.requests(life, test.function, &test.given);
                     let marked = test.uses.iter().filter_map(|name| self.visible(life, test.function, name));
                     let always = autouse.iter().copied().filter(|&index| {
                         self.visible(life, test.function, &self.fixtures[index].name) == Some(index)
@@ -76,19 +76,19 @@ impl Suite {
                 })
                 .collect();
             let of_fixtures =
-                self.fixtures.par_iter().map(|fixture| self.requests(life, fixture.function)).collect();
+                self.fixtures.par_iter().map(|fixture| self.requests(life, fixture.function, &[])).collect();
             Graph { of_tests, of_fixtures }
         })
     }
 
     /// What a function asks for by parameters and `getfixturevalue`.
-    fn requests(&self, life: &Lifecycle, function: FunctionRef) -> Vec<Request> {
+    fn requests(&self, life: &Lifecycle, function: FunctionRef, given: &[Name]) -> Vec<Request> {
         let facts = life.facts(function.file);
         let of = facts.function(function.id);
         let mut found = Vec::new();
         for (index, param) in of.params.iter().enumerate() {
             let plain = matches!(param.kind, ParameterKind::Positional | ParameterKind::KeywordOnly);
-            if !plain || param.default.is_some() {
+            if !plain || param.default.is_some() || given.contains(&param.name) {
                 continue;
             }
             if let Some(fixture) = self.visible(life, function, &param.name) {

@@ -1,8 +1,8 @@
 //! Tests, and the hooks that mark them.
 
-use super::super::{ClassRef, ExprRef, FileId, FunctionRef, Lifecycle};
+use super::super::{ClassRef, ExprRef, FunctionRef, Lifecycle};
 use super::mark::{ASYNCIO, Level, Mark, marks_at, marks_of};
-use crate::facts::{ExprKind, FunctionId, MODULE, Name};
+use crate::facts::{ExprId, ExprKind, Facts, FunctionId, MODULE, Name};
 
 /// One test.
 #[derive(Clone, Debug)]
@@ -13,10 +13,29 @@ pub struct Test {
     pub is_async: bool,
     /// The closest `asyncio` mark.
     pub asyncio: Option<Mark>,
+    /// It has a mark of another plugin that runs async tests.
+    pub foreign: bool,
     /// The closest `anyio` mark.
     pub anyio: Option<Mark>,
     /// Fixtures that `usefixtures` names.
     pub uses: Vec<Name>,
+    /// Parameters that `parametrize` gives, rather than a fixture.
+    pub given: Vec<Name>,
+}
+
+const FOREIGN: &[&str] = &[
+    "pytest.mark.trio",
+    "pytest.mark.twisted",
+    "pytest.mark.curio",
+    "pytest.mark.gen_test",
+    "pytest.mark.asyncio_cooperative",
+];
+
+impl Test {
+    /// Whether another plugin than pytest-asyncio runs it in strict mode.
+    pub fn driven_elsewhere(&self) -> bool {
+        self.foreign || (self.anyio.is_some() && self.asyncio.is_none())
+    }
 }
 
 /// A `pytest_collection_modifyitems` that marks tests.
@@ -88,16 +107,20 @@ impl Lifecycle {
 
 fn test(life: &Lifecycle, function: FunctionRef) -> Test {
     let marks = marks_of(life, function);
-    let facts_of = |file: FileId| life.facts(file);
-    let mut uses = Vec::new();
+    let (mut uses, mut given) = (Vec::new(), Vec::new());
     for mark in &marks {
-        let (true, Some(call)) = (mark.path == "pytest.mark.usefixtures", mark.call) else { continue };
-        let facts = facts_of(call.file);
-        let ExprKind::Call { args, .. } = &facts.expr(call.id).kind else { continue };
-        for &arg in args {
-            if let ExprKind::Str(name) = &facts.expr(arg).kind {
-                uses.push(Name::new(name));
+        let Some(call) = mark.call else { continue };
+        let facts = life.facts(call.file);
+        let ExprKind::Call { args, keywords, .. } = &facts.expr(call.id).kind else { continue };
+        if mark.path == "pytest.mark.usefixtures" {
+            for &arg in args {
+                strings(facts, arg, &mut uses);
             }
+        } else if mark.path == "pytest.mark.parametrize"
+            && !keywords.iter().any(|keyword| keyword.name.as_deref() == Some("indirect"))
+            && let Some(&first) = args.first()
+        {
+            strings(facts, first, &mut given);
         }
     }
     let closest = |path: &str| marks.iter().find(|mark| mark.path == path).cloned();
@@ -105,9 +128,20 @@ fn test(life: &Lifecycle, function: FunctionRef) -> Test {
         function,
         is_async: life.facts(function.file).function(function.id).is_async,
         asyncio: closest(ASYNCIO),
+        foreign: marks.iter().any(|mark| FOREIGN.contains(&mark.path.as_str())),
         anyio: closest("pytest.mark.anyio"),
         uses,
+        given,
     }
+}
+
+/// The names in a string (`"a, b"`), or in a list of strings.
+fn strings(facts: &Facts, expr: ExprId, found: &mut Vec<Name>) {
+    facts.descend(expr, &mut |id| {
+        if let ExprKind::Str(names) = &facts.expr(id).kind {
+            found.extend(names.split(',').map(|name| Name::new(name.trim())));
+        }
+    });
 }
 
 fn hook(life: &Lifecycle, function: FunctionRef) -> Option<LoopHook> {
