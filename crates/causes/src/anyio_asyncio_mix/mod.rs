@@ -6,7 +6,7 @@ use loopmend_python::edit::{Edit, Refused};
 use loopmend_python::facts::ExprKind;
 use loopmend_python::lifecycle::{AsyncioMode, FixtureMaker, Holding, Lifecycle, Scope};
 
-use crate::suite::{Named, Rewrite, Uses};
+use crate::suite::{Named, Preference, Rewrite, Uses, align};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 /// The cause.
@@ -165,11 +165,15 @@ impl Cause for AnyioAsyncioMix {
                 rewrite.drop_fixture_keyword(&named, "loop_scope")?;
                 rewrite.fixture_maker(&named, "pytest", "pytest_asyncio")?;
             }
-            mend.declared.added.push("fixture".to_owned());
-            mend.declared.removed.push("fixture".to_owned());
         } else {
             remark(life, &foreign, &uses, &mut rewrite)?;
+            for &other in &group {
+                let named = Named::of(life, suite.fixtures[other].function);
+                rewrite = align(&rewrite, &named, Preference::Narrow)?;
+            }
         }
+        mend.declared.added = ["fixture", "asyncio"].map(str::to_owned).to_vec();
+        mend.declared.removed = ["fixture", "anyio"].map(str::to_owned).to_vec();
         rewrite.into_mend(&mut mend);
         Ok(mend)
     }

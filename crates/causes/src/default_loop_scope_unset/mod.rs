@@ -1,9 +1,9 @@
 //! `default-loop-scope-unset`: pytest-asyncio is left to guess on which loop async fixtures run.
 
 use loopmend_model::Applicability;
-use loopmend_python::lifecycle::{Lifecycle, Scope};
+use loopmend_python::lifecycle::Lifecycle;
 
-use crate::suite::{Named, Rewrite, option_spot};
+use crate::suite::{Rewrite, option_spot, relying, settle_default};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 /// The cause.
@@ -69,7 +69,7 @@ impl Cause for DefaultLoopScopeUnset {
             });
         let Some(first) = first else { return };
         let spot = option_spot(life, OPTION).unwrap_or_else(|| Spot::function(life, first));
-        let wide = wide(life);
+        let wide = relying(life);
         let file = settings.pytest.file.as_deref().unwrap_or("the configuration of pytest");
         let mut found = Found::new(
             SLUG,
@@ -99,29 +99,10 @@ impl Cause for DefaultLoopScopeUnset {
                 "the scope of a fixture can't be read: set `{OPTION}`, and `loop_scope` at the fixtures that need more than one test's loop"
             )));
         }
-        let suite = life.suite();
         let mut rewrite = Rewrite::new(life);
-        rewrite.option(OPTION, Scope::Function.word())?;
-        for index in wide(life) {
-            let fixture = &suite.fixtures[index];
-            let Some(scope) = fixture.scope else { continue };
-            rewrite.fixture_keyword(&Named::of(life, fixture.function), "loop_scope", scope.word())?;
-        }
+        settle_default(&mut rewrite)?;
         let mut mend = Mend::new(found.applicability);
         rewrite.into_mend(&mut mend);
         Ok(mend)
     }
-}
-
-/// Fixtures whose loop would be another one with the option set.
-fn wide(life: &Lifecycle) -> Vec<usize> {
-    let suite = life.suite();
-    (0..suite.fixtures.len())
-        .filter(|&index| {
-            let fixture = &suite.fixtures[index];
-            suite.runs_fixture(index)
-                && fixture.loop_scope.is_none()
-                && fixture.scope.is_some_and(|scope| scope > Scope::Function)
-        })
-        .collect()
 }

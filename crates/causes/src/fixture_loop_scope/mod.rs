@@ -5,7 +5,9 @@ mod words;
 use loopmend_model::Applicability;
 use loopmend_python::lifecycle::Lifecycle;
 
-use crate::suite::{Mismatch, MismatchKind, Named, Preference, Rewrite, align, mismatches, option_spot};
+use crate::suite::{
+    Mismatch, MismatchKind, Named, Preference, Rewrite, align, mismatches, option_spot, settle_default,
+};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 /// The cause.
@@ -78,7 +80,8 @@ impl Cause for FixtureLoopScope {
     }
 
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
-        for mismatch in mismatches(life) {
+        let all = mismatches(life);
+        for mismatch in all.iter().filter(|mismatch| !follows(life, mismatch, &all)) {
             // There the override is what has to go: event-loop-fixture-override says so.
             let suite = life.suite();
             let function = suite.fixtures[mismatch.fixture].function;
@@ -86,19 +89,32 @@ impl Cause for FixtureLoopScope {
             if overridden && suite.plugin.at_least(&[0, 23]) != Some(false) {
                 continue;
             }
-            report.add(found(life, &mismatch));
+            report.add(found(life, mismatch));
         }
     }
 
     fn fix(&self, life: &Lifecycle, found: &Found) -> Result<Mend, Declined> {
         let named = found.detail::<Named>().ok_or_else(|| Declined::because("the fixture is not known"))?;
-        let rewrite = align(&Rewrite::new(life), named, Preference::Narrow)?;
+        let mut rewrite = align(&Rewrite::new(life), named, Preference::Narrow)?;
+        if life.suite().fixtures.iter().all(|fixture| fixture.scope.is_some()) {
+            settle_default(&mut rewrite)?;
+        }
         let mut mend = Mend::new(found.applicability);
         mend.declared.added = ["fixture", "asyncio"].map(str::to_owned).to_vec();
         mend.declared.removed = ["fixture".to_owned()].to_vec();
         rewrite.into_mend(&mut mend);
         Ok(mend)
     }
+}
+
+/// Whether a mismatch is only part of another: the fixture is made of one on the same loop, and those who use it use that too.
+fn follows(life: &Lifecycle, mismatch: &Mismatch, all: &[Mismatch]) -> bool {
+    let requests = &life.suite().graph(life).of_fixtures[mismatch.fixture];
+    all.iter().any(|other| {
+        other.own == mismatch.own
+            && requests.iter().any(|request| request.fixture == other.fixture)
+            && mismatch.tests.iter().all(|test| other.tests.contains(test))
+    })
 }
 
 fn found(life: &Lifecycle, mismatch: &Mismatch) -> Found {

@@ -10,6 +10,36 @@ use super::rewrite::{Named, range_of};
 use super::{Mismatch, MismatchKind, Rewrite, mismatches};
 use crate::Declined;
 
+/// Sets the default loop scope of fixtures, where that is unset and known, so that what was settled stays so.
+pub(crate) fn settle_default(rewrite: &mut Rewrite<'_>) -> Result<(), Refused> {
+    let life = rewrite.life();
+    let suite = life.suite();
+    let known = suite.plugin.version.is_some() && suite.plugin.at_least(&[0, 24]) == Some(true);
+    if !known || suite.plugin.fixture_default.is_some() {
+        return Ok(());
+    }
+    rewrite.option("asyncio_default_fixture_loop_scope", Scope::Function.word())?;
+    for index in relying(&life) {
+        if let Some(scope) = suite.fixtures[index].scope {
+            rewrite.fixture_keyword(&name_of(&life, index), "loop_scope", scope.word())?;
+        }
+    }
+    Ok(())
+}
+
+/// Fixtures whose loop follows their wide scope because nothing else is said.
+pub(crate) fn relying(life: &Lifecycle) -> Vec<usize> {
+    let suite = life.suite();
+    (0..suite.fixtures.len())
+        .filter(|&index| {
+            let fixture = &suite.fixtures[index];
+            suite.runs_fixture(index)
+                && fixture.loop_scope.is_none()
+                && fixture.scope.is_some_and(|scope| scope > Scope::Function)
+        })
+        .collect()
+}
+
 /// What the project shows that it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Preference {
@@ -117,12 +147,15 @@ fn dependents(life: &Lifecycle, done: &BTreeSet<Named>) -> BTreeSet<Named> {
     found
 }
 
-/// Whether one of these asks for the fixture of this name.
+/// Whether one of these asks for the fixture of this name, or it for one of these.
 fn linked(life: &Lifecycle, named: &Named, done: &BTreeSet<Named>) -> bool {
     let suite = life.suite();
     suite.graph(life).of_fixtures.iter().enumerate().any(|(user, requests)| {
-        done.contains(&name_of(life, user))
-            && requests.iter().any(|request| name_of(life, request.fixture) == *named)
+        let user = name_of(life, user);
+        requests.iter().any(|request| {
+            let asked = name_of(life, request.fixture);
+            (done.contains(&user) && asked == *named) || (user == *named && done.contains(&asked))
+        })
     })
 }
 

@@ -5,7 +5,7 @@ mod mismatch;
 mod options;
 mod rewrite;
 
-pub(crate) use align::{Preference, align};
+pub(crate) use align::{Preference, align, relying, settle_default};
 pub(crate) use mismatch::{Mismatch, MismatchKind, Uses, asks_for_backend, mismatches};
 pub(crate) use options::{option_spot, set_option};
 pub(crate) use rewrite::{Named, Rewrite};

@@ -48,7 +48,9 @@ impl Suite {
             if fixture.is_generator { life.yields(fixture.function) } else { life.returns(fixture.function) };
         let unknown = given.iter().any(|value| match value {
             Value::Unknown | Value::Coroutine(..) => true,
-            Value::Instance(Kind::External(path), _) => !PLAIN.contains(&path.as_str()),
+            // What the catalogue knows was judged above.
+            Value::Instance(Kind::External(_), Some(site)) if life.site_at(*site).is_some() => false,
+            Value::Instance(Kind::External(path), _) => !is_plain(path),
             _ => false,
         });
         if doubt || unknown { Holding::Unknown } else { Holding::Nothing }
@@ -72,8 +74,47 @@ impl Suite {
     }
 }
 
-const PLAIN: &[&str] =
-    &["str", "int", "dict", "list", "pathlib.Path", "datetime.datetime", "uuid.UUID", "decimal.Decimal"];
+/// Modules whose objects know of no loop.
+const PLAIN: &[&str] = &[
+    "base64",
+    "builtins",
+    "collections",
+    "copy",
+    "csv",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "hashlib",
+    "io",
+    "ipaddress",
+    "itertools",
+    "json",
+    "os",
+    "pathlib",
+    "pickle",
+    "random",
+    "re",
+    "secrets",
+    "shutil",
+    "string",
+    "tempfile",
+    "textwrap",
+    "time",
+    "tomllib",
+    "toml",
+    "types",
+    "unittest",
+    "uuid",
+    "yaml",
+    "zlib",
+];
+
+fn is_plain(path: &str) -> bool {
+    PLAIN.contains(&path.split('.').next().unwrap_or(path))
+        || ["str", "int", "dict", "list", "bytes", "float"].contains(&path)
+}
 
 /// `create_async_engine(…, poolclass=NullPool)` keeps no connection from one loop to the next.
 fn has_no_pool(life: &Lifecycle, call: ExprRef) -> bool {
