@@ -13,6 +13,9 @@ pub struct CallSite {
     pub bound: bool,
 }
 
+/// Calls by the function that they run.
+pub(super) type Targets = rustc_hash::FxHashMap<FunctionRef, Vec<CallSite>>;
+
 /// One argument of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Argument {
@@ -124,64 +127,103 @@ impl Lifecycle {
     /// All calls of a function that were found in the tree, sorted. Calls through values that were not resolved are not
     /// among them.
     pub fn call_sites(&self, function: FunctionRef) -> Vec<CallSite> {
-        self.call_sites_within(function, HOPS - 1)
+        self.call_sites_within(function, HOPS - 1).to_vec()
     }
 
     /// The same; `hops` bounds how far the receivers of calls are followed.
-    pub(super) fn call_sites_within(&self, function: FunctionRef, hops: u8) -> Vec<CallSite> {
+    pub(super) fn call_sites_within(&self, function: FunctionRef, hops: u8) -> std::sync::Arc<[CallSite]> {
         let key = (function, hops);
         if let Some(found) = self.callers.read().expect("no holder panics").get(&key) {
-            return found.to_vec();
+            return std::sync::Arc::clone(found);
         }
-        let found = self.find_call_sites(function, hops);
-        self.callers.write().expect("no holder panics").insert(key, found.clone().into());
-        found
-    }
-
-    fn find_call_sites(&self, function: FunctionRef, hops: u8) -> Vec<CallSite> {
         let of = self.facts(function.file).function(function.id);
-        let mut candidates = Vec::new();
+        let mut found = self.targets(&of.name, hops).get(&function).cloned().unwrap_or_default();
         if of.name == "__init__"
             && let Some(class) = of.class
         {
             let class = ClassRef { file: function.file, id: class };
             for &heir in self.heirs(class).iter() {
-                let name = self.facts(heir.file).class(heir.id).name.clone();
-                self.calls_named(&name, &mut candidates);
+                let name = &self.facts(heir.file).class(heir.id).name;
+                found.extend(self.targets(name, hops).get(&function).into_iter().flatten());
+                self.parent_calls(heir, function, &mut found);
             }
         }
-        self.calls_named(&of.name, &mut candidates);
-        candidates.sort_unstable();
-        candidates.dedup();
-        let mut found = Vec::new();
-        for call in candidates {
-            let ExprKind::Call { func, .. } = self.facts(call.file).expr(call.id).kind else { continue };
-            for value in self.infer_within(call.with(func), hops).iter() {
-                let bound = match value {
-                    Value::Function(target) if *target == function => {
-                        // `Class.method(obj)` gives the receiver by hand; a class method does not.
-                        of.class.is_some() && self.decorated(function, &["classmethod"])
-                    }
-                    Value::Bound(target, _) if *target == function => {
-                        !self.decorated(function, &["staticmethod"])
-                    }
-                    Value::Class(class)
-                        if of.name == "__init__" && self.method(*class, "__init__") == Some(function) =>
-                    {
-                        true
-                    }
-                    Value::Instance(Kind::Class(class), _)
-                        if of.name == "__call__" && self.method(*class, "__call__") == Some(function) =>
-                    {
-                        true
-                    }
-                    _ => continue,
-                };
-                found.push(CallSite { call, bound });
-                break;
-            }
-        }
+        found.sort_unstable();
+        found.dedup_by_key(|site| site.call);
+        let found: std::sync::Arc<[CallSite]> = found.into();
+        self.callers.write().expect("no holder panics").insert(key, std::sync::Arc::clone(&found));
         found
+    }
+
+    /// Functions of the tree by the calls that are written with this last name.
+    fn targets(&self, name: &Name, hops: u8) -> std::sync::Arc<Targets> {
+        let key = (name.clone(), hops);
+        if let Some(found) = self.targets.read().expect("no holder panics").get(&key) {
+            return std::sync::Arc::clone(found);
+        }
+        let mut targets = Targets::default();
+        if name != "__init__" {
+            let mut candidates = Vec::new();
+            self.calls_named(name, &mut candidates);
+            candidates.sort_unstable();
+            candidates.dedup();
+            for call in candidates {
+                self.target(call, hops, &mut targets);
+            }
+        }
+        let targets = std::sync::Arc::new(targets);
+        self.targets.write().expect("no holder panics").insert(key, std::sync::Arc::clone(&targets));
+        targets
+    }
+
+    fn target(&self, call: ExprRef, hops: u8, targets: &mut Targets) {
+        let ExprKind::Call { func, .. } = self.facts(call.file).expr(call.id).kind else { return };
+        for value in self.infer_within(call.with(func), hops).iter() {
+            let (function, bound) = match value {
+                Value::Function(function) => {
+                    // `Class.method(obj)` gives the receiver by hand; a class method does not.
+                    let of = self.facts(function.file).function(function.id);
+                    (*function, of.class.is_some() && self.decorated(*function, &["classmethod"]))
+                }
+                Value::Bound(function, _) => (*function, !self.decorated(*function, &["staticmethod"])),
+                Value::Class(class) => match self.method(*class, "__init__") {
+                    Some(init) => (init, true),
+                    None => continue,
+                },
+                Value::Instance(Kind::Class(class), _) => match self.method(*class, "__call__") {
+                    Some(method) => (method, true),
+                    None => continue,
+                },
+                _ => continue,
+            };
+            let list = targets.entry(function).or_default();
+            if list.last().is_none_or(|last| last.call != call) {
+                list.push(CallSite { call, bound });
+            }
+        }
+    }
+
+    /// `super().__init__(…)` in the body of a class that inherits.
+    fn parent_calls(&self, heir: ClassRef, init: FunctionRef, found: &mut Vec<CallSite>) {
+        let facts = self.facts(heir.file);
+        let range = facts.class(heir.id).range;
+        for &id in facts.attributes.get("__init__").into_iter().flatten() {
+            if !range.contains_range(facts.expr(id).range) {
+                continue;
+            }
+            if let Some(call) = facts.parent_expr(id)
+                && matches!(facts.expr(call).kind, ExprKind::Call { func, .. } if func == id)
+            {
+                for value in self.infer_within(ExprRef { file: heir.file, id }, 0).iter() {
+                    let bound = match value {
+                        Value::Bound(target, _) if *target == init => true,
+                        Value::Function(target) if *target == init => false,
+                        _ => continue,
+                    };
+                    found.push(CallSite { call: ExprRef { file: heir.file, id: call }, bound });
+                }
+            }
+        }
     }
 
     /// Calls whose function is written with this last name, or with a name that it is imported as.
@@ -199,23 +241,20 @@ impl Lifecycle {
             };
             take(facts.loads.get(name));
             take(facts.attributes.get(name));
-            for alias in self.import_aliases(file, name) {
-                take(facts.loads.get(&alias));
+        }
+        for (file, id) in self.index().imports(name) {
+            let facts = self.facts(*file);
+            let alias = &facts.binding(*id).name;
+            if alias != name {
+                for &load in facts.loads.get(alias).into_iter().flatten() {
+                    if let Some(call) = facts.parent_expr(load)
+                        && matches!(facts.expr(call).kind, ExprKind::Call { func, .. } if func == load)
+                    {
+                        found.push(ExprRef { file: *file, id: call });
+                    }
+                }
             }
         }
-    }
-
-    /// Other names that a file imports this name as.
-    fn import_aliases(&self, file: FileId, name: &Name) -> Vec<Name> {
-        let facts = self.facts(file);
-        self.index()
-            .imports(name)
-            .iter()
-            .filter(|(at, _)| *at == file)
-            .map(|(_, id)| &facts.binding(*id).name)
-            .filter(|bound| *bound != name)
-            .cloned()
-            .collect()
     }
 
     /// Files in which this name occurs as a read, an attribute or an import; sorted.

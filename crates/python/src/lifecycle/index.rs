@@ -14,6 +14,7 @@ pub(super) struct Index {
     imports: FxHashMap<Name, Vec<(FileId, BindingId)>>,
     based_on: FxHashMap<Name, Vec<ClassRef>>,
     getattr: Vec<FileId>,
+    writes: FxHashMap<Name, Vec<(String, FileId, BindingId)>>,
 }
 
 impl Index {
@@ -49,6 +50,22 @@ impl Index {
             }
             for name in facts.keys.keys() {
                 index.keys.entry(name.clone()).or_default().push(file);
+            }
+            for (name, ids) in &facts.writes {
+                for &id in ids {
+                    let Some(target) = facts.binding(id).target else { continue };
+                    let (ExprKind::Attribute { value, .. } | ExprKind::Subscript { value, .. }) =
+                        facts.expr(target).kind
+                    else {
+                        continue;
+                    };
+                    let receiver = super::ExprRef { file, id: value };
+                    if life.receiver_class(receiver).is_none()
+                        && let Some(last) = life.last_part(receiver)
+                    {
+                        index.writes.entry(name.clone()).or_default().push((last, file, id));
+                    }
+                }
             }
             if facts.loads.contains_key("getattr") {
                 index.getattr.push(file);
@@ -103,6 +120,12 @@ impl Index {
     /// Classes one of whose bases is written with this last name; sorted.
     pub fn based_on(&self, name: &str) -> &[ClassRef] {
         self.based_on.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Writes to this attribute or key of an object that is not the method's own: the last part of the receiver, and the
+    /// binding; by file.
+    pub fn writes(&self, name: &str) -> &[(String, FileId, BindingId)] {
+        self.writes.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// Files that call `getattr`; sorted.

@@ -4,6 +4,8 @@
 //! the arguments of its callers. The step from a parameter to its callers is taken [`HOPS`] times at most, so that an
 //! answer depends on nothing but the expression.
 
+use rustc_hash::FxHashMap;
+
 use super::module::absolute;
 use super::{ClassRef, ExprRef, FileId, FunctionRef, Kind, Lifecycle, Lookup, Value, Values};
 use crate::facts::{BindingId, BindingKind, ExprKind, MODULE, Name, ParameterKind, StmtKind};
@@ -25,21 +27,21 @@ impl Lifecycle {
 
     /// The same with fewer steps from parameters to callers.
     pub(super) fn infer_within(&self, expr: ExprRef, hops: u8) -> Values {
-        let mut inference = Inference { life: self, active: Vec::new(), lowest: usize::MAX };
+        let mut inference = Inference { life: self, active: FxHashMap::default(), lowest: usize::MAX };
         let values = inference.expr(expr, hops);
         if values.is_empty() { vec![Value::Unknown].into() } else { values }
     }
 
     /// What a name bound at the top of a module may be.
     pub fn module_member(&self, file: FileId, name: &str) -> Values {
-        Inference { life: self, active: Vec::new(), lowest: usize::MAX }
+        Inference { life: self, active: FxHashMap::default(), lowest: usize::MAX }
             .member_of_module(file, name, HOPS)
             .into()
     }
 
     /// What the attribute of an object of this class may be.
     pub fn class_attribute(&self, class: ClassRef, name: &str) -> Values {
-        let mut inference = Inference { life: self, active: Vec::new(), lowest: usize::MAX };
+        let mut inference = Inference { life: self, active: FxHashMap::default(), lowest: usize::MAX };
         let mut values = inference.attribute_of_instance(class, None, name, HOPS);
         tidy(&mut values);
         values.into()
@@ -47,7 +49,7 @@ impl Lifecycle {
 
     /// What a function may return; for a coroutine function what awaiting it gives.
     pub fn returns(&self, function: FunctionRef) -> Values {
-        let mut inference = Inference { life: self, active: Vec::new(), lowest: usize::MAX };
+        let mut inference = Inference { life: self, active: FxHashMap::default(), lowest: usize::MAX };
         let mut values = inference.returns(function, HOPS);
         tidy(&mut values);
         values.into()
@@ -55,7 +57,7 @@ impl Lifecycle {
 
     /// What a function may yield.
     pub fn yields(&self, function: FunctionRef) -> Values {
-        let mut inference = Inference { life: self, active: Vec::new(), lowest: usize::MAX };
+        let mut inference = Inference { life: self, active: FxHashMap::default(), lowest: usize::MAX };
         let mut values = inference.yields(function, HOPS);
         tidy(&mut values);
         values.into()
@@ -142,7 +144,7 @@ thread_local! {
 
 struct Inference<'l> {
     life: &'l Lifecycle,
-    active: Vec<(ExprRef, u8)>,
+    active: FxHashMap<(ExprRef, u8), usize>,
     /// The lowest place in `active` that a cycle came back to: what stands above it is not kept.
     lowest: usize,
 }
@@ -153,7 +155,7 @@ impl Inference<'_> {
         if let Some(values) = self.life.values.read().expect("no holder panics").get(&key) {
             return values.clone();
         }
-        if let Some(place) = self.active.iter().position(|&at| at == key) {
+        if let Some(&place) = self.active.get(&key) {
             self.lowest = self.lowest.min(place);
             return Values::default();
         }
@@ -162,11 +164,11 @@ impl Inference<'_> {
             return vec![Value::Unknown].into();
         }
         let depth = self.active.len();
-        self.active.push(key);
+        self.active.insert(key, depth);
         DEPTH.set(DEPTH.get() + 1);
         let mut values = self.compute(expr, hops);
         DEPTH.set(DEPTH.get() - 1);
-        self.active.pop();
+        self.active.remove(&key);
         tidy(&mut values);
         let values: Values = values.into();
         if self.lowest >= depth {
@@ -551,24 +553,15 @@ impl Inference<'_> {
 
     /// What is written to `….state.x` anywhere, for a read of `….state.x`: receivers agree in their last part.
     fn loose_writes(&mut self, receiver: ExprRef, name: &Name, hops: u8) -> Vec<Value> {
-        let Some(files) = self.life.writes.get(name) else { return Vec::new() };
+        let written = self.life.index().writes(name);
+        if written.is_empty() {
+            return Vec::new();
+        }
         let Some(last) = self.life.last_part(receiver) else { return Vec::new() };
         let mut found = Vec::new();
-        for &file in files {
-            let facts = self.life.facts(file);
-            for &id in &facts.writes[name] {
-                let Some(target) = facts.binding(id).target else { continue };
-                let (ExprKind::Attribute { value, .. } | ExprKind::Subscript { value, .. }) =
-                    &facts.expr(target).kind
-                else {
-                    continue;
-                };
-                let writer = ExprRef { file, id: *value };
-                if self.life.last_part(writer).as_deref() == Some(last.as_str())
-                    && self.life.receiver_class(writer).is_none()
-                {
-                    found.extend(self.binding(file, id, hops));
-                }
+        for (writer, file, id) in written {
+            if *writer == last {
+                found.extend(self.binding(*file, *id, hops));
             }
         }
         found
@@ -985,7 +978,7 @@ impl Inference<'_> {
         if hops > 0 {
             let calls = life.call_sites_within(function, hops - 1);
             if calls.len() <= CALLERS {
-                for site in &calls {
+                for site in calls.iter() {
                     match life.argument_for(site, function, index) {
                         Some(argument) => found.extend_from_slice(&self.expr(argument, hops - 1)),
                         None if param.default.is_some() => {}
@@ -1012,7 +1005,7 @@ impl Inference<'_> {
         }
         let mut all = !calls.is_empty();
         let mut given = Vec::new();
-        for site in &calls {
+        for site in calls.iter() {
             let Some(argument) = self.life.argument_for(site, function, index) else {
                 all = false;
                 continue;

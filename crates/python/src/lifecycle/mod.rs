@@ -67,9 +67,8 @@ pub struct Lifecycle {
     modules: Modules,
     settings: Settings,
     catalogue: Catalogue,
-    /// Writes to `….state.x`, `app[KEY]` and other objects whose class is not the project's, by name.
-    writes: FxHashMap<Name, Vec<FileId>>,
     values: RwLock<FxHashMap<(ExprRef, u8), Values>>,
+    targets: RwLock<FxHashMap<(Name, u8), Arc<call::Targets>>>,
     callers: RwLock<FxHashMap<(FunctionRef, u8), Arc<[CallSite]>>>,
     index: std::sync::OnceLock<index::Index>,
     heirs: RwLock<FxHashMap<ClassRef, Arc<[ClassRef]>>>,
@@ -150,12 +149,6 @@ impl Lifecycle {
     ) -> Self {
         let modules = Modules::new(&files);
         let catalogue = Catalogue::new(&settings.resources);
-        let mut writes: FxHashMap<Name, Vec<FileId>> = FxHashMap::default();
-        for (index, facts) in files.iter().enumerate() {
-            for name in facts.writes.keys() {
-                writes.entry(name.clone()).or_default().push(FileId::new(index));
-            }
-        }
         Self {
             files,
             texts,
@@ -163,8 +156,8 @@ impl Lifecycle {
             modules,
             settings,
             catalogue,
-            writes,
             values: RwLock::default(),
+            targets: RwLock::default(),
             callers: RwLock::default(),
             index: std::sync::OnceLock::new(),
             heirs: RwLock::default(),
