@@ -45,6 +45,8 @@ pub(crate) struct App {
     pub included: Vec<(usize, ExprRef)>,
     /// Where it is mounted below another application: its life is then not run.
     pub mounted: Option<ExprRef>,
+    /// Where other code runs its handlers or reads the lists of them (`app.router.startup()`, `app.router.on_startup`).
+    pub inspected: Option<ExprRef>,
     /// More may be registered in ways that were not followed (`**options`).
     pub doubt: bool,
 }

@@ -19,18 +19,21 @@ pub(crate) struct Step {
     pub maybe: Vec<(String, String)>,
     /// It is one expression statement.
     pub plain: bool,
+    /// A blank line stands above it where it does not begin a block.
+    pub spaced: bool,
+    /// It is the header of a `with` that holds all that follows.
+    pub context: bool,
     /// Which handler it comes from: steps of one that need nothing stay with their neighbours.
     pub handler: usize,
 }
 
 /// The body: start-up, `yielded` (`yield`), shutdown.
 pub(crate) fn compose(startup: &[Step], shutdown: &[Step], yielded: &str) -> String {
-    let (startup, shutdown) = &guarded(startup, shutdown);
-    let anchors = anchors(startup, shutdown);
-    let levels: Vec<usize> = anchors.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
-    let mut text = String::new();
-    write(&mut text, startup, shutdown, &anchors, &levels, 0, 0, yielded);
-    text
+    let (startup, shutdown) = guarded(startup, shutdown);
+    let anchors = anchors(&startup, &shutdown);
+    let mut composing = Composing { text: String::new(), startup, shutdown, anchors, yielded };
+    composing.write(0, false, 0);
+    composing.text
 }
 
 /// What start-up may leave unset because it goes on after an error is none first, and tested by shutdown.
@@ -72,33 +75,43 @@ fn anchors(startup: &[Step], shutdown: &[Step]) -> Vec<usize> {
         .collect()
 }
 
-#[expect(clippy::too_many_arguments, reason = "one recursive walk over four lists")]
-fn write(
-    text: &mut String,
-    startup: &[Step],
-    shutdown: &[Step],
-    anchors: &[usize],
-    levels: &[usize],
-    done: usize,
-    depth: usize,
-    yielded: &str,
-) {
-    let Some((&level, inner)) = levels.split_first() else {
-        startup[done..].iter().for_each(|step| put(text, &step.text, depth));
-        put(text, yielded, depth);
-        return;
-    };
-    startup[done..level].iter().for_each(|step| put(text, &step.text, depth));
-    put(text, "try:", depth);
-    write(text, startup, shutdown, anchors, inner, level, depth + 1, yielded);
-    put(text, "finally:", depth);
-    for (step, &anchor) in shutdown.iter().zip(anchors) {
-        if anchor == level {
-            put(text, &step.text, depth + 1);
+struct Composing<'y> {
+    text: String,
+    startup: Vec<Step>,
+    shutdown: Vec<Step>,
+    anchors: Vec<usize>,
+    yielded: &'y str,
+}
+
+impl Composing<'_> {
+    /// Start-up from step `at` on, and all that belongs to it; `guarded` says that the guard that begins here is open.
+    fn write(&mut self, at: usize, guarded: bool, depth: usize) {
+        if !guarded && self.anchors.contains(&at) {
+            put(&mut self.text, "try:", depth);
+            self.write(at, true, depth + 1);
+            put(&mut self.text, "finally:", depth);
+            for (step, &anchor) in self.shutdown.iter().zip(&self.anchors) {
+                if anchor == at {
+                    put(&mut self.text, &step.text, depth + 1);
+                }
+            }
+            return;
         }
+        let Some(step) = self.startup.get(at) else {
+            put(&mut self.text, self.yielded, depth);
+            return;
+        };
+        let begins = self.text.is_empty() || self.text.ends_with(":\n");
+        if step.spaced && !begins {
+            self.text.push('\n');
+        }
+        put(&mut self.text, &step.text, depth);
+        let deeper = usize::from(step.context);
+        self.write(at + 1, false, depth + deeper);
     }
 }
 
+/// A snippet this many levels deep.
 fn put(text: &mut String, snippet: &str, depth: usize) {
     writeln!(text, "{}", shifted(snippet, depth)).expect("a string takes any text");
 }

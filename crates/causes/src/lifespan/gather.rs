@@ -12,7 +12,7 @@ use loopmend_python::lifecycle::{
     ExprRef, FileId, FunctionRef, Kind, Lifecycle, Lookup, Origin, UseKind, Value,
 };
 
-use ruff_text_size::Ranged as _;
+use ruff_text_size::{Ranged, TextSize};
 
 use super::compose::Step;
 use super::handler::{Handler, Phase, Registration};
@@ -342,6 +342,8 @@ impl Gathering<'_> {
                 names: named(life, function.file, &stmts),
                 maybe: maybe.collect(),
                 plain,
+                spaced: from > 0 && blank_between(&source, def.body[from - 1].end(), &def.body[from]),
+                context: false,
                 handler: number,
             };
             self.put(handler.phase, step);
@@ -406,7 +408,6 @@ impl Gathering<'_> {
                 Lookup::Bound(scope, bindings) if !visible(life, self.home, &name, scope) => {
                     let facts = life.facts(value.file);
                     let outside = scope.is_module() && scope.file != self.home.file;
-                    let facts = life.facts(value.file);
                     let import = bindings.iter().find_map(|&id| match &facts.binding(id).kind {
                         BindingKind::Function(_) if outside => Some(None),
                         BindingKind::ImportFrom { level, module, name: original } if outside => {
@@ -502,6 +503,13 @@ fn comments_above(source: &Source, def: TextRange) -> String {
     let Some(found) = source.statement_at(def) else { return String::new() };
     let lines = TextRange::new(source.comments_above(found), source.first_line(found));
     source.slice(lines).lines().map(|line| format!("{}\n", line.trim())).collect()
+}
+
+/// Whether a blank line stands between the end of a statement and the next one with its comments.
+fn blank_between(source: &Source, end: TextSize, next: impl Ranged) -> bool {
+    source
+        .statement_at(next)
+        .is_some_and(|found| source.blank_above(source.comments_above(found)).0 > 0 && found.start() > end)
 }
 
 fn folder(life: &Lifecycle, file: FileId) -> &str {

@@ -72,6 +72,16 @@ impl Handler {
 
     /// The name of the application that it is registered through (`app.router.on_event` too).
     pub fn receiver(&self, life: &Lifecycle) -> Option<Name> {
+        let receiver = self.receiver_expr(life)?;
+        life.facts(receiver.file).name_of(receiver.id).cloned()
+    }
+
+    /// The application that it is registered through, as it is written (`self.app`).
+    pub fn receiver_text<'l>(&self, life: &'l Lifecycle) -> Option<&'l str> {
+        self.receiver_expr(life).map(|receiver| life.source(receiver))
+    }
+
+    fn receiver_expr(&self, life: &Lifecycle) -> Option<ExprRef> {
         let (Registration::Decorator(expr) | Registration::Call(expr)) = self.registration else {
             return None;
         };
@@ -81,8 +91,7 @@ impl Handler {
             at = match &facts.expr(at).kind {
                 ExprKind::Call { func, .. } => *func,
                 ExprKind::Attribute { value, attr } if REGISTERING.contains(&attr.as_str()) => *value,
-                ExprKind::Name(name) => return Some(name.clone()),
-                _ => return None,
+                _ => return Some(expr.with(at)),
             };
         }
     }

@@ -122,6 +122,7 @@ fn made(life: &Lifecycle, call: ExprRef, framework: Framework) -> App {
         handlers: Vec::new(),
         included: Vec::new(),
         mounted: None,
+        inspected: None,
         doubt: false,
     };
     let ExprKind::Call { keywords, .. } = &facts.expr(call.id).kind else { return app };

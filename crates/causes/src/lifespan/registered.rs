@@ -29,7 +29,8 @@ const ATTRIBUTES: &[&str] = &[
     "lifespan_context",
     "include_router",
     "mount",
-    "add_subapp",
+    "startup",
+    "shutdown",
 ];
 
 pub(super) fn register_all(life: &Lifecycle, places: &BTreeMap<ExprRef, usize>, apps: &mut [App]) {
@@ -41,6 +42,11 @@ pub(super) fn register_all(life: &Lifecycle, places: &BTreeMap<ExprRef, usize>, 
         for name in ATTRIBUTES {
             for &attribute in facts.attributes.get(*name).into_iter().flatten() {
                 let ExprKind::Attribute { value, .. } = facts.expr(attribute).kind else { continue };
+                let router =
+                    |id| matches!(&facts.expr(id).kind, ExprKind::Attribute { attr, .. } if attr == "router");
+                if matches!(*name, "startup" | "shutdown") && !router(value) {
+                    continue;
+                }
                 let of = apps_of(life, ExprRef { file, id: value }, places);
                 for index in of {
                     registered(life, file, attribute, name, index, places, apps);
@@ -172,6 +178,10 @@ fn registered(
         });
     };
     match (name, use_of) {
+        ("startup" | "shutdown", Used::Called { .. })
+        | ("on_startup" | "on_shutdown", Used::Bare | Used::Called { .. } | Used::Written(_)) => {
+            apps[index].inspected = Some(at(attribute));
+        }
         ("lifespan_context", Used::Written(value)) => {
             if let Some(given) = lifespan(life, at(value)) {
                 apps[index].lifespan = Some(given);
@@ -275,7 +285,7 @@ fn used(facts: &Facts, attribute: ExprId) -> Option<Used<'_>> {
                     {
                         Some(Used::Appended { call, items: args })
                     }
-                    _ => None,
+                    _ => Some(Used::Bare),
                 }
             }
             _ => Some(Used::Bare),

@@ -10,7 +10,7 @@ use loopmend_python::facts::{ExprKind, MODULE, Name, StmtKind};
 use loopmend_python::lifecycle::{FunctionRef, Lifecycle, StmtRef};
 
 use crate::lifespan::{
-    App, Handler, Home, Lifespan, Phase, Step, circular, compose, elsewhere, gather, given_by, module_name,
+    App, Handler, Home, Lifespan, Phase, circular, compose, elsewhere, gather, given_by, module_name,
     referenced, source, unregister, with_routers, written_module,
 };
 use crate::{Declined, Mend};

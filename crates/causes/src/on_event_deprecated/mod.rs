@@ -1,6 +1,8 @@
 //! Start-up and shutdown as separate, deprecated event handlers instead of one lifespan.
 
+mod changes;
 mod plan;
+mod text;
 mod write;
 
 use loopmend_model::Applicability;
@@ -84,8 +86,8 @@ fn concerns(app: &App) -> bool {
 }
 
 fn convert(life: &Lifecycle, apps: &[App], index: usize) -> Result<Mend, Declined> {
-    let plan = plan::plan(life, apps, index)?;
-    write::write(life, &plan)
+    let mut plan = plan::plan(life, apps, index)?;
+    write::write(life, &mut plan)
 }
 
 fn found(life: &Lifecycle, apps: &[App], index: usize, handlers: &[Handler], first: &Handler) -> Found {
@@ -114,8 +116,7 @@ fn found(life: &Lifecycle, apps: &[App], index: usize, handlers: &[Handler], fir
     found.names = vec!["on_event".to_owned()];
     found.detail = Some(std::sync::Arc::new(app.call));
     found.applicability = match convert(life, apps, index) {
-        Ok(_) if app.doubt => Applicability::Unsafe,
-        Ok(_) => Applicability::Safe,
+        Ok(mend) => mend.applicability,
         Err(_) => Applicability::Advice,
     };
     found

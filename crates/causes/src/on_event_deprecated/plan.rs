@@ -15,12 +15,23 @@ pub(super) struct Plan {
     pub app: App,
     /// All handlers, in order.
     pub handlers: Vec<Handler>,
-    /// Where the lifespan goes.
+    /// The lifespan that the application is given.
+    pub main: Part,
+    /// Functions that did nothing but register and become lifespans of their own, which the main one enters.
+    pub entered: Vec<(FunctionRef, CallSite, Part)>,
+    /// How the main lifespan comes to the application.
+    pub way: Way,
+}
+
+/// One lifespan.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Where it goes.
     pub home: Home,
     /// What it holds.
     pub gathered: Gathered,
-    /// How it comes to the application.
-    pub way: Way,
+    /// Before how many of the main lifespan's handlers it is entered.
+    pub before: usize,
 }
 
 /// How the lifespan comes to the application.
@@ -43,30 +54,54 @@ pub(super) fn plan(life: &Lifecycle, apps: &[App], index: usize) -> Result<Plan,
              lifespan of the outer application",
         ));
     }
+    if app.inspected.is_some() {
+        return Err(Declined::because(
+            "other code runs or reads the application's handlers itself; give it a lifespan and enter \
+             `app.router.lifespan_context(app)` there",
+        ));
+    }
     let handlers: Vec<Handler> =
         with_routers(life, apps, index).into_iter().map(|(_, handler)| handler).collect();
-    let registrars: BTreeSet<FunctionRef> = handlers
-        .iter()
-        .map(|handler| handler.registered_in)
-        .filter(|&at| at != app.function && !at.is_module())
-        .collect();
     let all: Vec<&Handler> = handlers.iter().collect();
-    let registrar = registrars.first().copied();
-    let (home, gathered, way) = match registrar {
-        None => before(life, &app, &all)?,
-        Some(registrar) if registrars.len() == 1 && all.iter().all(|at| at.registered_in == registrar) => {
-            registered_by(life, apps, index, registrar, &all)?
+    let mut registrars: Vec<FunctionRef> = Vec::new();
+    for handler in &all {
+        let at = handler.registered_in;
+        if at != app.function && !at.is_module() && !registrars.contains(&at) {
+            registrars.push(at);
         }
-        Some(_) => {
-            return Err(Declined::because(
-                "handlers are registered by several functions; gather them in one lifespan by hand",
-            ));
+    }
+    let mut entered = Vec::new();
+    let (main, way) = match registrars[..] {
+        [] => (before(life, &app, &all)?, Way::Before),
+        [only] if all.iter().all(|at| at.registered_in == only) => {
+            registered_by(life, apps, index, only, &all)?
+        }
+        _ => {
+            let own: Vec<&Handler> =
+                all.iter().copied().filter(|at| !registrars.contains(&at.registered_in)).collect();
+            for &registrar in &registrars {
+                let its: Vec<&Handler> =
+                    all.iter().copied().filter(|at| at.registered_in == registrar).collect();
+                let Some((site, mut part)) = instead(life, &app, registrar, &its) else {
+                    return Err(Declined::because(format!(
+                        "`{}` registers handlers among other work; gather all handlers in one lifespan by hand",
+                        life.facts(registrar.file).function(registrar.id).name
+                    )));
+                };
+                part.before = all
+                    .iter()
+                    .take_while(|at| at.registered_in != registrar)
+                    .filter(|at| !registrars.contains(&at.registered_in))
+                    .count();
+                entered.push((registrar, site, part));
+            }
+            (before(life, &app, &own)?, Way::Before)
         }
     };
-    Ok(Plan { app, handlers, home, gathered, way })
+    Ok(Plan { app, handlers, main, entered, way })
 }
 
-fn before(life: &Lifecycle, app: &App, handlers: &[&Handler]) -> Result<(Home, Gathered, Way), Declined> {
+fn before(life: &Lifecycle, app: &App, handlers: &[&Handler]) -> Result<Part, Declined> {
     let mut aliases: BTreeSet<Name> = app.name.iter().cloned().collect();
     aliases.extend(handlers.iter().filter_map(|handler| handler.receiver(life)));
     let outer = Home {
@@ -78,14 +113,39 @@ fn before(life: &Lifecycle, app: &App, handlers: &[&Handler]) -> Result<(Home, G
         gone: None,
     };
     match gather(life, &outer, handlers) {
-        Ok(gathered) => Ok((outer, gathered, Way::Before)),
+        Ok(gathered) => Ok(Part { home: outer, gathered, before: 0 }),
         Err(declined) if app.function.is_module() => Err(declined),
         Err(_) => {
             let inner = Home { scope: app.function, ..outer };
             let gathered = gather(life, &inner, handlers)?;
-            Ok((inner, gathered, Way::Before))
+            Ok(Part { home: inner, gathered, before: 0 })
         }
     }
+}
+
+/// The lifespan that stands in the place of a function that did nothing but register.
+fn instead(
+    life: &Lifecycle,
+    app: &App,
+    registrar: FunctionRef,
+    handlers: &[&Handler],
+) -> Option<(CallSite, Part)> {
+    let of = life.facts(registrar.file).function(registrar.id);
+    let name = handlers.first()?.receiver(life)?;
+    let site = only_registers(life, app, registrar, handlers)?;
+    if of.params.len() != 1 || of.params[0].name != name {
+        return None;
+    }
+    let home = Home {
+        file: registrar.file,
+        scope: FunctionRef::module(registrar.file),
+        parameter: name.to_string(),
+        aliases: BTreeSet::from([name]),
+        own: BTreeSet::new(),
+        gone: Some(registrar),
+    };
+    let gathered = gather(life, &home, handlers).ok()?;
+    Some((site, Part { home, gathered, before: 0 }))
 }
 
 fn registered_by(
@@ -94,51 +154,31 @@ fn registered_by(
     index: usize,
     registrar: FunctionRef,
     handlers: &[&Handler],
-) -> Result<(Home, Gathered, Way), Declined> {
+) -> Result<(Part, Way), Declined> {
     let app = &apps[index];
-    let facts = life.facts(registrar.file);
-    let of = facts.function(registrar.id);
-    let Some(name) = handlers.first().and_then(|handler| handler.receiver(life)) else {
-        return Err(Declined::because(
-            "how the handlers are registered was not understood; move them by hand",
-        ));
-    };
-    let aliases = BTreeSet::from([name.clone()]);
-    if let Some(site) = only_registers(life, app, registrar, handlers)
-        && of.params.len() == 1
-        && of.params[0].name == name
-    {
-        let home = Home {
-            file: registrar.file,
-            scope: FunctionRef::module(registrar.file),
-            parameter: name.to_string(),
-            aliases: aliases.clone(),
-            own: BTreeSet::new(),
-            gone: Some(registrar),
-        };
-        if let Ok(gathered) = gather(life, &home, handlers) {
-            return Ok((home, gathered, Way::Instead(registrar, site)));
-        }
+    if let Some((site, part)) = instead(life, app, registrar, handlers) {
+        return Ok((part, Way::Instead(registrar, site)));
     }
     let others = app
         .included
         .iter()
         .any(|&(router, _)| apps[router].lifespan.is_some() || !apps[router].handlers.is_empty());
-    if others || of.is_async {
+    if others || life.facts(registrar.file).function(registrar.id).is_async {
         return Err(Declined::because(
             "routers have a life of their own beside the function that registers handlers; gather all in one lifespan by hand",
         ));
     }
+    let name = handlers.first().and_then(|handler| handler.receiver(life));
     let home = Home {
         file: registrar.file,
         scope: registrar,
-        parameter: name.to_string(),
-        aliases,
+        parameter: name.as_deref().unwrap_or("app").to_owned(),
+        aliases: name.into_iter().collect(),
         own: BTreeSet::new(),
         gone: None,
     };
     let gathered = gather(life, &home, handlers)?;
-    Ok((home, gathered, Way::Within(registrar)))
+    Ok((Part { home, gathered, before: 0 }, Way::Within(registrar)))
 }
 
 /// The one call of a function that does nothing but register handlers on an application.
@@ -172,7 +212,8 @@ fn only_registers(
     let stmt = calling.stmt_of(site.call.id)?;
     let caller = FunctionRef { file: site.call.file, id: calling.function_of(site.call.id) };
     let beside = caller == app.function;
-    let whole = matches!(calling.stmt(stmt).kind, StmtKind::Expr(value) if value == site.call.id);
+    let whole = matches!(calling.stmt(stmt).kind, StmtKind::Expr(value) if value == site.call.id)
+        && calling.stmt(stmt).parent.is_none();
     let mentioned = life
         .flow(Origin::Function(registrar), false)
         .uses

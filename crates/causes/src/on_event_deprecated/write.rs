@@ -2,118 +2,153 @@
 
 use loopmend_model::Applicability;
 use loopmend_python::edit::{
-    Draft, Edit, ImportRequest, Source, import_edits, insert_after, insert_before, remove_import,
-    remove_keyword, replace_statement, set_keyword, shifted,
+    Draft, Edit, ImportRequest, Source, import_edits, insert_after, insert_before, remove_keyword,
+    replace_statement, set_keyword,
 };
-use loopmend_python::facts::{BindingKind, Definition, ExprKind, Facts, MODULE, TextRange};
+use loopmend_python::facts::{BindingKind, Definition, ExprKind, MODULE, TextRange};
 use loopmend_python::lifecycle::{CallSite, FunctionRef, Lifecycle};
 use ruff_text_size::Ranged as _;
 
-use super::plan::{Plan, Way};
-use crate::lifespan::{
-    Framework, Handler, Registration, circular, compose, elsewhere, module_name, source, unregister,
-    written_module,
-};
+use super::changes::Changes;
+use super::plan::{Part, Plan, Way};
+use super::text::{annotation, annotation_of, free_name, lifespan, name_instead};
+use crate::lifespan::{Handler, Registration, Step, circular, module_name, statement};
 use crate::{Declined, Mend};
 
 /// The mend that a plan is.
-pub(super) fn write(life: &Lifecycle, plan: &Plan) -> Result<Mend, Declined> {
+pub(super) fn write(life: &Lifecycle, plan: &mut Plan) -> Result<Mend, Declined> {
     let mut mend = Mend::new(Applicability::Safe);
+    let mut changes = Changes::new(life);
+    enter(life, plan, &mut changes)?;
     let name = free_name(life, plan);
-    let home = source(life, plan.home.file);
-    let mut request = vec![ImportRequest::from("contextlib", "asynccontextmanager")];
-    for (file, function) in
-        plan.gathered.imports.iter().filter(|(file, _)| !circular(life, plan.home.file, *file))
-    {
-        request.push(ImportRequest::from(&written_module(life, plan.home.file, *file), function));
-    }
-    request.extend(plan.gathered.requests.iter().cloned());
-    let (_, locals) = import_edits(&home, &request);
-    if locals
-        .iter()
-        .skip(1)
-        .zip(request.iter().skip(1))
-        .any(|(local, wanted)| Some(local) != wanted.alias.as_ref().or(wanted.name.as_ref()))
-    {
-        return Err(Declined::because(
-            "a handler of another module has the name of something here; gather the handlers in one lifespan by hand",
-        ));
-    }
-    let snippet = lifespan(life, plan, &home, &name, &locals[0]);
+    let annotated = annotation(life, plan);
+    let home = changes.of(plan.main.home.file);
+    let (source, mut requests) = (home.source.clone(), Vec::new());
+    let snippet = lifespan(life, &plan.main, &source, &name, annotated.as_deref(), &mut requests)?;
+    home.requests.extend(requests);
     match plan.way {
-        Way::Before => before(life, plan, &home, &name, &snippet, &request, &mut mend)?,
-        Way::Instead(registrar, site) => {
-            instead(life, plan, registrar, site, &name, &snippet, &request, &mut mend)?;
+        Way::Before => before(life, plan, &name, &snippet, &mut changes)?,
+        Way::Instead(registrar, site) => instead(life, plan, registrar, site, &name, &snippet, &mut changes)?,
+        Way::Within(registrar) => within(life, plan, registrar, &name, &snippet, &mut changes)?,
+    }
+    let replaced = |handler: &&Handler| {
+        let at = handler.registered_in;
+        matches!(plan.way, Way::Instead(..)) || plan.entered.iter().any(|(registrar, ..)| *registrar == at)
+    };
+    let last = if matches!(plan.way, Way::Within(_)) { last(life, plan) } else { None };
+    let handlers: Vec<&Handler> = plan
+        .handlers
+        .iter()
+        .filter(|handler| !replaced(handler))
+        .filter(|handler| {
+            !last.is_some_and(|(number, _, goes)| {
+                goes && plan.handlers[number].registration == handler.registration
+            })
+        })
+        .collect();
+    for handler in
+        handlers.iter().filter(|handler| !matches!(handler.registration, Registration::Parameter(_)))
+    {
+        let file = handler.registered_in.file;
+        let change = changes.of(file);
+        if file != plan.main.home.file
+            && let Some(name) = handler.receiver(life)
+            && life.facts(file).scopes[MODULE.index()].get(&name).is_some_and(|bindings| {
+                bindings
+                    .iter()
+                    .all(|&id| matches!(life.facts(file).binding(id).kind, BindingKind::ImportFrom { .. }))
+            })
+        {
+            change.unused.push(name.to_string());
         }
-        Way::Within(registrar) => within(life, plan, registrar, &home, &name, &snippet, &request, &mut mend)?,
     }
-    if !matches!(plan.way, Way::Instead(..)) {
-        elsewhere(life, plan.home.file, &handlers(plan), &plan.gathered.inlined, &mut mend)?;
-    }
+    changes.finish(&handlers, &plan.main.gathered.inlined, &mut mend)?;
     declare(life, plan, &mut mend);
+    let late = plan.main.gathered.imports.iter().any(|(file, _)| circular(life, plan.main.home.file, *file));
+    if late || plan.app.doubt {
+        mend.applicability = Applicability::Unsafe;
+    }
     Ok(mend)
 }
 
-/// A name for the lifespan that no scope around it uses, nor a function that it calls.
-fn free_name(life: &Lifecycle, plan: &Plan) -> String {
-    let taken = |name: &str| {
-        [plan.home.file, plan.app.call.file].iter().any(|&file| {
-            let facts = life.facts(file);
-            facts.scopes.iter().any(|scope| scope.contains_key(name)) || facts.loads.contains_key(name)
-        })
+/// Makes lifespans of the functions that did nothing but register, and enters them in the main one.
+fn enter(life: &Lifecycle, plan: &mut Plan, changes: &mut Changes<'_>) -> Result<(), Declined> {
+    let mut names = Vec::new();
+    let mut steps: Vec<(usize, Step)> = Vec::new();
+    for (registrar, site, part) in &plan.entered {
+        let name = name_instead(life, plan, *registrar, &names);
+        let change = changes.of(registrar.file);
+        let mut requests = Vec::new();
+        let source = change.source.clone();
+        let annotated = annotation_of(life, *registrar, &part.home.parameter);
+        let snippet = lifespan(life, part, &source, &name, annotated.as_deref(), &mut requests)?;
+        change.requests.extend(requests);
+        change.edits.extend(replace_statement(&source, definition(life, *registrar)?, &snippet)?);
+        let value = uncall(life, *registrar, *site, &name, changes)?;
+        let gathered = &part.gathered;
+        let step = Step {
+            text: format!("async with {value}({}):\n", plan.main.home.parameter),
+            gives: gathered.startup.iter().flat_map(|step| step.gives.iter().cloned()).collect(),
+            context: true,
+            handler: part.before,
+            ..Step::default()
+        };
+        steps.push((part.before, step));
+        names.push(name);
+    }
+    for (at, step) in steps {
+        let startup = &mut plan.main.gathered.startup;
+        let place =
+            startup.iter().position(|other| !other.context && other.handler >= at).unwrap_or(startup.len());
+        startup.insert(place, step);
+    }
+    Ok(())
+}
+
+fn definition(life: &Lifecycle, function: FunctionRef) -> Result<TextRange, Declined> {
+    let facts = life.facts(function.file);
+    match facts.function(function.id).definition {
+        Definition::Def(def) => Ok(facts.stmt(def).range),
+        _ => Err(Declined::because("the function that registers could not be read")),
+    }
+}
+
+/// Takes the call of a function away that becomes a lifespan; gives the expression by which the caller's file names that.
+fn uncall(
+    life: &Lifecycle,
+    registrar: FunctionRef,
+    site: CallSite,
+    name: &str,
+    changes: &mut Changes<'_>,
+) -> Result<String, Declined> {
+    let made = life.facts(site.call.file);
+    let Some(stmt) = made.stmt_of(site.call.id) else {
+        return Err(Declined::because("the call that registers could not be read"));
     };
-    let own = format!("{}_lifespan", plan.home.parameter);
-    ["lifespan", &own, "application_lifespan", "run_lifespan"]
-        .into_iter()
-        .find(|name| !taken(name))
-        .unwrap_or("lifespan_of_application")
-        .to_owned()
-}
-
-fn lifespan(life: &Lifecycle, plan: &Plan, home: &Source, name: &str, manager: &str) -> String {
-    let annotation = annotation(life, plan).map(|text| format!(": {text}")).unwrap_or_default();
-    let mut body = String::new();
-    let mut imports = String::new();
-    for (file, function) in
-        plan.gathered.imports.iter().filter(|(file, _)| circular(life, plan.home.file, *file))
-    {
-        let module = module_name(life, plan.home.file, *file);
-        imports.push_str(&format!("from {module} import {function}\n"));
+    let change = changes.of(site.call.file);
+    change.gone.push(made.stmt(stmt).range);
+    if registrar.file == site.call.file {
+        return Ok(name.to_owned());
     }
-    if !imports.is_empty() {
-        body.push_str(&imports);
-        body.push('\n');
-    }
-    if !plan.gathered.globals.is_empty() {
-        let names: Vec<&str> = plan.gathered.globals.iter().map(|name| name.as_str()).collect();
-        body.push_str(&format!("global {}\n", names.join(", ")));
-    }
-    body.push_str(&compose(&plan.gathered.startup, &plan.gathered.shutdown, "yield"));
-    let _ = home;
-    format!("@{manager}\nasync def {name}({}{annotation}):\n{}\n", plan.home.parameter, shifted(&body, 1))
-}
-
-/// The class of the application as it is written there.
-fn annotation(life: &Lifecycle, plan: &Plan) -> Option<String> {
-    match plan.way {
-        Way::Instead(registrar, _) | Way::Within(registrar) => {
-            let facts = life.facts(registrar.file);
-            let parameter =
-                facts.function(registrar.id).params.iter().find(|param| param.name == plan.home.parameter)?;
-            let annotation = facts.expr(parameter.annotation?).range;
-            Some(life.text(registrar.file)[annotation].to_owned())
+    let ExprKind::Call { func, .. } = made.expr(site.call.id).kind else { return Ok(name.to_owned()) };
+    match &made.expr(func).kind {
+        ExprKind::Attribute { value, .. } => Ok(format!("{}.{name}", life.source(site.call.with(*value)))),
+        ExprKind::Name(local) => {
+            let written = made.bindings.iter().find_map(|binding| match &binding.kind {
+                BindingKind::ImportFrom { level, module, .. } if binding.name == *local => {
+                    Some(format!("{}{module}", ".".repeat(*level as usize)))
+                }
+                _ => None,
+            });
+            let module = written.unwrap_or_else(|| module_name(life, site.call.file, registrar.file));
+            let request = ImportRequest::from(&module, name);
+            let value = import_edits(&change.source, std::slice::from_ref(&request)).1.remove(0);
+            change.requests.push(request);
+            change.unused.push(local.to_string());
+            Ok(value)
         }
-        Way::Before => {
-            let facts = life.facts(plan.app.call.file);
-            let ExprKind::Call { func, .. } = facts.expr(plan.app.call.id).kind else { return None };
-            let text = facts.dotted(func)?;
-            (plan.app.framework == Framework::FastApi && !text.contains("self")).then_some(text)
-        }
+        _ => Err(Declined::because("how the function that registers is called was not understood")),
     }
-}
-
-fn handlers(plan: &Plan) -> Vec<&Handler> {
-    plan.handlers.iter().collect()
 }
 
 /// The edits that give the application its lifespan instead of lists of handlers.
@@ -134,30 +169,28 @@ fn give(life: &Lifecycle, plan: &Plan, source: &Source, value: &str) -> Result<V
 fn before(
     life: &Lifecycle,
     plan: &Plan,
-    home: &Source,
     name: &str,
     snippet: &str,
-    request: &[ImportRequest],
-    mend: &mut Mend,
+    changes: &mut Changes<'_>,
 ) -> Result<(), Declined> {
-    let file = plan.home.file;
-    let call = life.facts(plan.app.call.file).expr(plan.app.call.id).range;
-    let statements = home.statements_at(call);
-    let target = if plan.home.scope.is_module() { statements.first() } else { statements.last() };
-    let Some(target) = target.map(ruff_text_size::Ranged::range) else {
-        return Err(Declined::because("the place where the application is made could not be read"));
-    };
-    let mut edits = insert_before(home, target, &spaced(home, target, snippet))?;
-    edits.extend(give(life, plan, home, name)?);
-    edits.extend(unregister(life, home, file, &handlers(plan), &plan.gathered.inlined, &[])?);
-    let mut draft = Draft::new(home);
-    draft.step(|_| Ok(edits))?;
-    draft.step(|now| Ok(import_edits(now, request).0))?;
-    mend.edit(life, file, draft.edits());
+    let change = changes.of(plan.main.home.file);
+    let target = target(life, plan, &change.source)?;
+    change.edits.extend(insert_before(&change.source, target, &spaced(&change.source, target, snippet))?);
+    change.edits.extend(give(life, plan, &change.source, name)?);
     Ok(())
 }
 
-/// The snippet with the blank lines that a definition at the top level wants above it.
+/// The statement that a lifespan goes before: the one that makes the application, or that of the module which holds it.
+fn target(life: &Lifecycle, plan: &Plan, source: &Source) -> Result<TextRange, Declined> {
+    let call = life.facts(plan.app.call.file).expr(plan.app.call.id).range;
+    let statements = source.statements_at(call);
+    let found = if plan.main.home.scope.is_module() { statements.first() } else { statements.last() };
+    found
+        .map(ruff_text_size::Ranged::range)
+        .ok_or_else(|| Declined::because("the place where the application is made could not be read"))
+}
+
+/// The snippet with the blank lines that a definition wants above it.
 fn spaced(source: &Source, target: TextRange, snippet: &str) -> String {
     let Some(found) = source.statement_at(target) else { return snippet.to_owned() };
     let start = source.comments_above(found);
@@ -169,7 +202,6 @@ fn spaced(source: &Source, target: TextRange, snippet: &str) -> String {
     "\n".repeat(wanted.saturating_sub(above)) + snippet
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of writing, split from its caller")]
 fn instead(
     life: &Lifecycle,
     plan: &Plan,
@@ -177,153 +209,93 @@ fn instead(
     site: CallSite,
     name: &str,
     snippet: &str,
-    request: &[ImportRequest],
-    mend: &mut Mend,
+    changes: &mut Changes<'_>,
 ) -> Result<(), Declined> {
-    let facts = life.facts(registrar.file);
-    let Definition::Def(def) = facts.function(registrar.id).definition else {
-        return Err(Declined::because("the function that registers could not be read"));
-    };
-    let def = facts.stmt(def).range;
-    let made = life.facts(plan.app.call.file);
-    let call_range = made.expr(plan.app.call.id).range;
-    let call_stmt = made.stmt_of(site.call.id).map(|stmt| made.stmt(stmt).range);
-    let Some(call_stmt) = call_stmt else {
-        return Err(Declined::because("the call that registers could not be read"));
-    };
-    if registrar.file == plan.app.call.file {
-        let source = source(life, registrar.file);
-        let late = plan.app.function.is_module() && def.start() > call_range.start();
-        let mut gone = vec![call_stmt];
-        let mut edits = if late {
-            gone.push(def);
-            let top = source.statements_at(call_range).first().map(ruff_text_size::Ranged::range);
-            let target = top.ok_or_else(|| Declined::because("the application could not be read"))?;
-            insert_before(&source, target, &spaced(&source, target, snippet))?
-        } else {
-            replace_statement(&source, def, snippet)?
-        };
-        edits.extend(unregister(life, &source, registrar.file, &[], &[], &gone)?);
-        edits.extend(give(life, plan, &source, name)?);
-        let mut draft = Draft::new(&source);
-        draft.step(|_| Ok(edits))?;
-        draft.step(|now| Ok(import_edits(now, request).0))?;
-        mend.edit(life, registrar.file, draft.edits());
-        return Ok(());
+    let def = definition(life, registrar)?;
+    let call = life.facts(plan.app.call.file).expr(plan.app.call.id).range;
+    let late =
+        registrar.file == plan.app.call.file && plan.app.function.is_module() && def.start() > call.start();
+    let change = changes.of(registrar.file);
+    if late {
+        // The lifespan must be there before the application is made.
+        change.gone.push(def);
+        let target = target(life, plan, &change.source)?;
+        let edits = insert_before(&change.source, target, &spaced(&change.source, target, snippet))?;
+        change.edits.extend(edits);
+    } else {
+        change.edits.extend(replace_statement(&change.source, def, snippet)?);
     }
-    let there = source(life, registrar.file);
-    let mut draft = Draft::new(&there);
-    draft.step(|now| replace_statement(now, def, snippet))?;
-    draft.step(|now| Ok(import_edits(now, request).0))?;
-    mend.edit(life, registrar.file, draft.edits());
-    let here = source(life, plan.app.call.file);
-    let (value, import, old) = imported(life, made, site, registrar, name);
-    let imports: Vec<ImportRequest> = import.into_iter().collect();
-    let value = match imports.is_empty() {
-        true => value,
-        false => import_edits(&here, &imports).1.remove(0),
-    };
-    let mut edits = unregister(life, &here, plan.app.call.file, &[], &[], &[call_stmt])?;
-    edits.extend(give(life, plan, &here, &value)?);
-    let mut draft = Draft::new(&here);
-    draft.step(|_| Ok(edits))?;
-    draft.step(|now| Ok(import_edits(now, &imports).0))?;
-    if let Some(old) = old {
-        draft.step(|now| Ok(remove_import(now, &old)))?;
-    }
-    mend.edit(life, plan.app.call.file, draft.edits());
+    let value = uncall(life, registrar, site, name, changes)?;
+    let change = changes.of(plan.app.call.file);
+    change.edits.extend(give(life, plan, &change.source, &value)?);
     Ok(())
 }
 
-/// How the file of the application names the lifespan that stands in the place of the function it calls: the expression, the
-/// import it needs, and the name whose import goes.
-fn imported(
-    life: &Lifecycle,
-    made: &Facts,
-    site: CallSite,
-    registrar: FunctionRef,
-    name: &str,
-) -> (String, Option<ImportRequest>, Option<String>) {
-    let ExprKind::Call { func, .. } = made.expr(site.call.id).kind else {
-        return (name.to_owned(), None, None);
-    };
-    match &made.expr(func).kind {
-        ExprKind::Attribute { value, .. } => {
-            (format!("{}.{name}", life.source(site.call.with(*value))), None, None)
-        }
-        ExprKind::Name(local) => {
-            let written = made.bindings.iter().find_map(|binding| match &binding.kind {
-                BindingKind::ImportFrom { level, module, .. } if binding.name == *local => {
-                    Some(format!("{}{module}", ".".repeat(*level as usize)))
-                }
-                _ => None,
-            });
-            let module = written.unwrap_or_else(|| module_name(life, site.call.file, registrar.file));
-            (name.to_owned(), Some(ImportRequest::from(&module, name)), Some(local.to_string()))
-        }
-        _ => (name.to_owned(), None, None),
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "one step of writing, split from its caller")]
 fn within(
     life: &Lifecycle,
     plan: &Plan,
     registrar: FunctionRef,
-    home: &Source,
     name: &str,
     snippet: &str,
-    request: &[ImportRequest],
-    mend: &mut Mend,
+    changes: &mut Changes<'_>,
 ) -> Result<(), Declined> {
-    let facts = life.facts(registrar.file);
-    let statements: Vec<TextRange> = plan
-        .handlers
-        .iter()
-        .filter_map(|handler| crate::lifespan::statement(life, handler))
-        .map(|stmt| facts.stmt(stmt).range)
-        .collect();
-    let Some(last) = statements.iter().max_by_key(|range| range.end()) else {
+    let receiver = plan.handlers.first().and_then(|handler| handler.receiver_text(life));
+    let (Some((_, range, goes)), Some(receiver)) = (last(life, plan), receiver) else {
         return Err(Declined::because("the registrations could not be read"));
     };
-    let whole = format!("{snippet}\n{}.router.lifespan_context = {name}\n", plan.home.parameter);
-    let lone = home.statement_at(*last).is_some_and(|found| found.next().is_none());
-    let inlined = &plan.gathered.inlined;
-    // What is put in stands behind the last registration, so that the block never becomes empty.
-    let mut edits = unregister(life, home, registrar.file, &handlers(plan), inlined, &[])?;
-    let _ = lone;
-    edits.extend(insert_after(home, *last, &whole)?);
-    let mut draft = Draft::new(home);
-    draft.step(|_| Ok(edits))?;
-    draft.step(|now| Ok(import_edits(now, request).0))?;
-    mend.edit(life, registrar.file, draft.edits());
+    let change = changes.of(registrar.file);
+    let whole = format!("{snippet}\n{receiver}.router.lifespan_context = {name}\n");
+    change.edits.extend(if goes {
+        replace_statement(&change.source, range, &whole)?
+    } else {
+        insert_after(&change.source, range, &whole)?
+    });
     Ok(())
+}
+
+/// The last registration in the text: its handler's place, its statement, and whether that goes.
+fn last(life: &Lifecycle, plan: &Plan) -> Option<(usize, TextRange, bool)> {
+    let statements = plan.handlers.iter().enumerate().filter_map(|(number, handler)| {
+        let stmt = statement(life, handler)?;
+        let inlined = handler.function().is_some_and(|at| plan.main.gathered.inlined.contains(&at));
+        let goes = inlined || matches!(handler.registration, Registration::Call(_));
+        Some((number, life.facts(handler.registered_in.file).stmt(stmt).range, goes))
+    });
+    statements.max_by_key(|(_, range, _)| range.end())
 }
 
 fn declare(life: &Lifecycle, plan: &Plan, mend: &mut Mend) {
     let declared = &mut mend.declared;
     declared.moved = true;
     declared.removed = ["on_event", "add_event_handler", "append", "extend"].map(str::to_owned).to_vec();
-    declared.added.clone_from(&plan.gathered.added);
-    let mut unbound: Vec<FunctionRef> = plan.gathered.inlined.clone();
+    let mut gone: Vec<FunctionRef> = Vec::new();
+    let parts: Vec<&Part> =
+        std::iter::once(&plan.main).chain(plan.entered.iter().map(|(_, _, part)| part)).collect();
+    for part in &parts {
+        declared.added.extend(part.gathered.added.iter().cloned());
+        gone.extend(&part.gathered.inlined);
+    }
+    let mut registrars: Vec<FunctionRef> = plan.entered.iter().map(|(registrar, ..)| *registrar).collect();
     if let Way::Instead(registrar, _) = plan.way {
-        unbound.push(registrar);
+        registrars.push(registrar);
+    }
+    for registrar in registrars {
+        gone.push(registrar);
         declared.removed.push(life.facts(registrar.file).function(registrar.id).name.to_string());
     }
-    for function in unbound {
+    for (registrar, ..) in &plan.entered {
+        declared.added.push(name_instead(life, plan, *registrar, &[]));
+    }
+    for function in gone {
         let facts = life.facts(function.file);
         let of = facts.function(function.id);
         if of.parent == Some(MODULE) {
             declared.unbound.push(format!("{}:{}", facts.path, of.name));
         }
     }
-    let several = plan.gathered.shutdown.len() > 1;
-    if several {
+    if parts.iter().map(|part| part.gathered.shutdown.len()).sum::<usize>() > 1 {
         mend.notes.push(
             "Shutdown now undoes start-up in reverse order, and only what start-up has opened.".to_owned(),
         );
-    }
-    if plan.handlers.iter().any(|handler| matches!(handler.registration, Registration::Parameter(_))) {
-        declared.removed.extend(["on_startup".to_owned(), "on_shutdown".to_owned()]);
     }
 }
