@@ -1,0 +1,95 @@
+//! A done callback that looks, or a look at what `asyncio.wait` gives.
+
+use loopmend_python::edit::{Draft, Edit, Source, insert_after, insert_before, replace_statement};
+use loopmend_python::facts::StmtKind;
+use loopmend_python::lifecycle::Lifecycle;
+use ruff_python_ast::Stmt;
+use ruff_text_size::Ranged;
+
+use super::unseen::{Unseen, alone, name};
+use crate::background::{free_local, import, logger};
+use crate::{Declined, Found, Mend};
+
+pub(super) fn mend(life: &Lifecycle, found: &Found, unseen: &Unseen) -> Result<Mend, Declined> {
+    let mut mend = Mend::new(found.applicability);
+    let file = unseen.call.file;
+    let facts = life.facts(file);
+    let dropped = facts
+        .stmt_of(unseen.call.id)
+        .filter(|&stmt| matches!(facts.stmt(stmt).kind, StmtKind::Expr(value) if value == unseen.call.id));
+    let named = name(life, unseen.call);
+    if named.is_none() && dropped.is_none() {
+        return examined(life, unseen, mend);
+    }
+    let source = source_of(life, file)?;
+    let (request, log) = logger(life, file, &source);
+    let mut callback = "log_failure".to_owned();
+    while facts.loads.contains_key(callback.as_str()) || facts.scopes[0].contains_key(callback.as_str()) {
+        callback.push('_');
+    }
+    let function = format!(
+        "def {callback}(task):\n    if not task.cancelled() and task.exception() is not None:\n        {log}.error(\"background task failed\", exc_info=task.exception())"
+    );
+    let mut draft = Draft::new(&source);
+    if let Some((stmt, name)) = named {
+        let range = facts.stmt(stmt).range;
+        draft.step(|now| insert_after(now, range, &format!("{name}.add_done_callback({callback})")))?;
+    } else if let Some(stmt) = dropped {
+        let name = free_local(facts, facts.stmt(stmt).function, &["task", "background_task", "started"]);
+        let range = facts.stmt(stmt).range;
+        draft.step(|now| {
+            let mut edits =
+                vec![Edit::insertion(facts.expr(unseen.call.id).range.start(), format!("{name} = "))];
+            edits.extend(insert_after(now, range, &format!("{name}.add_done_callback({callback})"))?);
+            Ok(edits)
+        })?;
+    }
+    draft.step(|now| {
+        let first =
+            now.body().iter().find(|stmt| matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_))).or_else(
+                || now.body().iter().find(|stmt| stmt.start() >= facts.expr(unseen.call.id).range.start()),
+            );
+        match first {
+            Some(first) => insert_before(now, first, &function),
+            None => Ok(Vec::new()),
+        }
+    })?;
+    import(&mut draft, request.as_slice())?;
+    mend.edit(life, file, draft.edits());
+    mend.declared
+        .added
+        .extend(["add_done_callback", "cancelled", "exception", "error", "getLogger"].map(str::to_owned));
+    Ok(mend)
+}
+
+/// Looks at the done tasks that a wait gives.
+fn examined(life: &Lifecycle, unseen: &Unseen, mut mend: Mend) -> Result<Mend, Declined> {
+    let by_hand =
+        || Declined::because("look at `task.exception()` of each task that is done, and log or raise it");
+    let wait = unseen.wait.ok_or_else(by_hand)?;
+    let facts = life.facts(wait.file);
+    let stmt = alone(facts, wait).ok_or_else(by_hand)?;
+    let source = source_of(life, wait.file)?;
+    let (request, log) = logger(life, wait.file, &source);
+    let function = facts.stmt(stmt).function;
+    let done = free_local(facts, function, &["done", "finished"]);
+    let item = free_local(facts, function, &["task", "finished_task"]);
+    let lines = format!(
+        "{done}, _ = await {}\nfor {item} in {done}:\n    if not {item}.cancelled() and {item}.exception() is not None:\n        {log}.error(\"background task failed\", exc_info={item}.exception())",
+        life.source(wait)
+    );
+    let mut draft = Draft::new(&source);
+    draft.step(|now| replace_statement(now, facts.stmt(stmt).range, &lines))?;
+    import(&mut draft, request.as_slice())?;
+    mend.edit(life, wait.file, draft.edits());
+    mend.declared.added.extend(["cancelled", "exception", "error", "getLogger"].map(str::to_owned));
+    Ok(mend)
+}
+
+fn source_of(life: &Lifecycle, file: loopmend_python::lifecycle::FileId) -> Result<Source, Declined> {
+    let source = Source::parse(&life.facts(file).path, life.text(file).clone());
+    if source.is_broken() {
+        return Err(Declined::because("mend the syntax errors of the file first"));
+    }
+    Ok(source)
+}
