@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_python::lifecycle::{ClassRef, ExprRef, FunctionRef, Kind, Lifecycle, RunKind, Value};
+use loopmend_python::lifecycle::{ClassRef, ExprRef, FunctionRef, Kind, Lifecycle, Root, RunKind, Value};
 
 use super::lifespan::{Owner, Repetition, repetition};
 use super::object::Object;
@@ -43,6 +43,11 @@ impl Group {
     /// The run that happens again, by its place.
     pub fn again(&self) -> Option<usize> {
         self.objects.iter().find_map(|carried| carried.again).map(|(index, _)| index)
+    }
+
+    /// Whether a server runs one of its loops.
+    pub fn serves(&self) -> bool {
+        self.runs.iter().any(Started::serves)
     }
 
     /// Whether all objects are only guessed to be carried.
@@ -94,7 +99,15 @@ pub fn carried(life: &Lifecycle) -> Vec<Group> {
 
 /// Whether an object is carried between runs.
 fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> {
-    let uses = |run: &Started| object.touches.iter().any(|touch| run.holds(life, touch.expr));
+    // What a server's framework calls runs under the server's loop.
+    let served = runs.iter().any(Started::serves)
+        && object.touches.iter().any(|touch| {
+            life.facts(touch.function.file).function(touch.function.id).is_async
+                && served(life, touch.function)
+        });
+    let uses = |run: &Started| {
+        run.serves() && served || object.touches.iter().any(|touch| run.holds(life, touch.expr))
+    };
     let makes = |run: &Started| run.holds(life, object.site.call);
     let using: BTreeSet<usize> = (0..runs.len()).filter(|&index| uses(&runs[index])).collect();
     let making: BTreeSet<usize> = (0..runs.len()).filter(|&index| makes(&runs[index])).collect();
@@ -136,7 +149,9 @@ fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> 
             mine.iter().copied().filter(|index| !own(index) || making.len() < mine.len()).collect();
         for (place, &left) in shared.iter().enumerate() {
             for &right in &shared[place + 1..] {
-                let apart = own(&left) && own(&right) || ends(left) && ends(right);
+                // A server is the last to run.
+                let apart = own(&left) && own(&right)
+                    || (ends(left) || runs[left].serves()) && (ends(right) || runs[right].serves());
                 if apart || runs[left].id == runs[right].id {
                     continue;
                 }
@@ -184,6 +199,14 @@ fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> 
         .collect();
     let late = object.primitive && life.settings().python.min.is_none_or(|min| min >= (3, 10));
     Some(Carried { doubtful: doubtful || late, object, runs: together, again, closing })
+}
+
+/// Whether a framework that serves calls a function.
+fn served(life: &Lifecycle, function: FunctionRef) -> bool {
+    life.roots(function).iter().any(|root| match root {
+        Root::Framework(_, at) => !super::process::is_command(life, *at),
+        _ => false,
+    })
 }
 
 /// The class that an expression makes an object of, with its bases.

@@ -151,6 +151,14 @@ fn repeated(life: &Lifecycle, at: ExprRef, owner: Owner, seen: &mut BTreeSet<Fun
     if command {
         return Repetition::Once;
     }
+    // A cloud function is called once for each event.
+    if let [event, context, ..] = &*of.params
+        && event.name == "event"
+        && context.name == "context"
+        && of.class.is_none()
+    {
+        return Repetition::Many(at);
+    }
     let mut callers: Vec<ExprRef> = life.call_sites(function).into_iter().map(|site| site.call).collect();
     let mut unknown = true;
     for used in &life.flow(Origin::Function(function), false).uses {

@@ -32,9 +32,15 @@ pub struct Started {
 }
 
 impl Started {
+    /// Whether a server runs its own loop here, to the end of the program.
+    pub fn serves(&self) -> bool {
+        self.run.kind == RunKind::Serve
+    }
+
     /// The expression that gives a new loop each time it runs; none for a loop that stays.
     pub fn birth(&self) -> Option<ExprRef> {
         match self.id {
+            _ if self.serves() => None,
             LoopId::Fresh(call) | LoopId::Made(call) => Some(call),
             LoopId::Current => None,
         }
@@ -54,7 +60,9 @@ impl Started {
 pub fn started(life: &Lifecycle) -> Vec<Started> {
     life.runs()
         .iter()
-        .filter(|run| matches!(run.kind, RunKind::Fresh | RunKind::OnLoop) && run.argument.is_some())
+        .filter(|run| {
+            matches!(run.kind, RunKind::Fresh | RunKind::OnLoop | RunKind::Serve) && run.argument.is_some()
+        })
         .filter(|run| {
             !in_tests(life, run.function) && !life.facts(run.call.file).function(run.function.id).is_async
         })
@@ -84,7 +92,7 @@ pub fn started(life: &Lifecycle) -> Vec<Started> {
 }
 
 fn loop_of(life: &Lifecycle, run: &Run) -> LoopId {
-    if run.kind == RunKind::Fresh {
+    if matches!(run.kind, RunKind::Fresh | RunKind::Serve) {
         return LoopId::Fresh(run.call);
     }
     let made = run.receiver.and_then(|receiver| {

@@ -78,6 +78,19 @@ impl Region {
         self.stmts.last().map_or(first, |&last| first.cover(facts.stmt(last).range))
     }
 
+    /// Whether a loop of the region runs an expression again and again.
+    pub fn repeats(&self, life: &Lifecycle, expr: ExprRef) -> bool {
+        let facts = life.facts(self.file);
+        let range = self.range(life);
+        let within = facts.stmt_of(expr.id).is_some_and(|stmt| {
+            std::iter::once(stmt).chain(facts.ancestors(stmt).map(|(outer, _)| outer)).any(|outer| {
+                matches!(facts.stmt(outer).kind, StmtKind::For { .. } | StmtKind::While { .. })
+                    && range.contains_range(facts.stmt(outer).range)
+            })
+        });
+        within || life.in_loop(expr) && facts.stmt_of(expr.id).is_some_and(|stmt| self.stmts.contains(&stmt))
+    }
+
     fn check(&self, life: &Lifecycle) -> Result<(), Declined> {
         let facts = life.facts(self.file);
         let of = facts.function(self.function.id);

@@ -66,7 +66,8 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
         ExprKind::Call { func, .. } => Some(life.source(run.call.with(func)).to_owned()),
         _ => None,
     });
-    if runner.is_none() || !sleeps.is_empty() {
+    let bridge = bridge(life, region);
+    if runner.is_none() && bridge.is_none() || !sleeps.is_empty() {
         requests.push(ImportRequest::module("asyncio"));
     }
     requests.extend(endings.imports.iter().cloned());
@@ -152,7 +153,9 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
     let called = receiver.as_ref().map_or_else(|| name.clone(), |receiver| format!("{receiver}.{name}"));
     let rest = options.iter().fold(String::new(), |text, option| text + ", " + option);
     let anyio = fresh.is_some_and(|run| run.path == "anyio.run");
-    let start = if anyio {
+    let start = if let Some(bridge) = bridge {
+        format!("{bridge}({called})({})", arguments.join(", "))
+    } else if anyio {
         let given = arguments.iter().fold(called.clone(), |text, name| text + ", " + name);
         format!("{runner}({given}{rest})")
     } else {
@@ -181,7 +184,8 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
     let before =
         if region.function.id == MODULE { top(facts, first) } else { definition(facts, region.function)? };
     let before = TextRange::empty(shift.range(facts.stmt(before).range).start());
-    let mut edits = insert_before(now, before, &(text + "\n"))?;
+    let mut edits = apart(now, before);
+    edits.extend(insert_before(now, before, &(text + "\n"))?);
     edits.push(replaced);
     draft.step(|_| Ok(edits))?;
     if !imports.is_empty() {
@@ -214,10 +218,26 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
     Ok(mend)
 }
 
+/// How the region's runs are bridged, where all are by `async_to_sync`.
+fn bridge(life: &Lifecycle, region: &Region) -> Option<String> {
+    let facts = life.facts(region.file);
+    let mut name = None;
+    for run in &region.runs {
+        if run.path != "asgiref.sync.async_to_sync" {
+            return None;
+        }
+        let ExprKind::Call { func, .. } = facts.expr(run.call.id).kind else { return None };
+        if let ExprKind::Call { func: inner, .. } = facts.expr(func).kind {
+            name = Some(life.source(run.call.with(inner)).to_owned());
+        }
+    }
+    name
+}
+
 fn declare(region: &Region, endings: &Endings, name: &str, mend: &mut Mend) {
     let last = |text: &str| text.rsplit('.').next().unwrap_or(text).to_owned();
     mend.declared.added.push(name.to_owned());
-    mend.declared.added.push("run".to_owned());
+    mend.declared.added.extend(["run".to_owned(), "async_to_sync".to_owned()]);
     mend.declared.added.extend(endings.added.iter().cloned());
     for run in &region.runs {
         mend.declared.removed.push(last(&run.path));
@@ -368,6 +388,18 @@ fn step(draft: &mut Draft, shift: &mut Shift, edits: Vec<Edit>) -> Result<(), De
     shift.edits.push(edits.clone());
     draft.step(|_| Ok(edits))?;
     Ok(())
+}
+
+/// Blank lines that a definition wants above itself.
+fn apart(source: &Source, before: TextRange) -> Vec<Edit> {
+    let Some(found) = source.statement_at(before) else { return Vec::new() };
+    let wanted = if found.owner.is_none() { 2 } else { 1 };
+    let at = source.comments_above(found);
+    let (above, _) = source.blank_above(at);
+    if found.index == 0 || above >= wanted {
+        return Vec::new();
+    }
+    vec![Edit::insertion(at, source.newline().repeat(wanted - above))]
 }
 
 /// The statements of one block that a moved range still covers: lines may have gone at its ends.

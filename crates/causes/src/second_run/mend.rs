@@ -18,6 +18,11 @@ pub fn mend(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
 
 /// One run for all the steps.
 pub fn merged(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
+    if group.serves() {
+        return Err(Declined::because(
+            "a server runs the second loop: make what it uses in its lifespan, and what the first run uses inside that run",
+        ));
+    }
     let function = group.function().ok_or_else(|| {
         Declined::because(
             "the runs stand in several functions: make these coroutines, await them in turn from one, and run that once",
@@ -41,6 +46,13 @@ pub fn merged(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
         }
     }
     let region = Region::around(life, function, &calls, &owned)?;
+    if let [only] = region.runs.as_slice()
+        && !region.repeats(life, only.call)
+    {
+        return Err(Declined::because(
+            "the function has one run, which others call again: make what it uses inside the coroutine with `async with`",
+        ));
+    }
     merge(life, &region, &endings(life, group, &region))
 }
 
@@ -94,8 +106,9 @@ fn endings(life: &Lifecycle, group: &Group, region: &Region) -> Endings {
         let object = &carried.object;
         let ended = object.touches.iter().any(|touch| touch.close) || entered(life, object);
         if !ended
-            && let Ok(closer) =
-                local(life, object, region).map_or_else(|| closer(life, object, region.file, After::Gone), Ok)
+            && let Ok(closer) = local(life, object, region)
+                .or_else(|| held(life, object, region))
+                .map_or_else(|| closer(life, object, region.file, After::Gone), Ok)
         {
             endings.lines.push(closer.line);
             endings.imports.extend(closer.import);
@@ -127,6 +140,32 @@ fn local(life: &Lifecycle, object: &Object, region: &Region) -> Option<Closer> {
         edits: None,
         added: vec![close.method],
     })
+}
+
+/// A public attribute of an object that a name of the region's scope holds: `await store.pool.close()`.
+fn held(life: &Lifecycle, object: &Object, region: &Region) -> Option<Closer> {
+    let attribute = object.places.iter().find_map(|place| match place {
+        Place::Attribute(_, name) if !name.starts_with('_') => Some(name),
+        _ => None,
+    })?;
+    let [(_, Some(instance))] = object.owners.as_slice() else { return None };
+    let flow = life.flow_of(*instance);
+    let name = flow.places.iter().find_map(|place| match place {
+        Place::Local(function, name) if *function == region.function => Some(name),
+        Place::Global(file, name) if *file == region.file => Some(name),
+        _ => None,
+    })?;
+    // Made by one of the steps, so that it is there when they end.
+    let made = region.runs.iter().any(|run| {
+        run.coroutines.iter().any(|&coroutine| life.reachable(coroutine).contains(&object.site.function))
+    });
+    if !made || object.guarded {
+        return None;
+    }
+    let close = method(life, life.resource(&object.site)?)?;
+    let wait = if close.awaited { "await " } else { "" };
+    let line = format!("{wait}{name}.{attribute}.{}()", close.method);
+    Some(Closer { line, import: None, edits: None, added: vec![close.method] })
 }
 
 /// Whether the object itself is used as a context manager.

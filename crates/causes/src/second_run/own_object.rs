@@ -9,7 +9,7 @@ use loopmend_python::edit::{
     Comments, Draft, Edit, ImportRequest, Source, delete_statement, import_edits, remove_import_after,
     replace_statement, wrap_statements,
 };
-use loopmend_python::facts::{ExprKind, MODULE, Name, StmtId, StmtKind, TextRange};
+use loopmend_python::facts::{BindingKind, ExprKind, MODULE, Name, StmtId, StmtKind, TextRange};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle};
 
 use super::closer::{free_name, reference};
@@ -68,8 +68,9 @@ pub fn mend(life: &Lifecycle, object: &Object) -> Result<Mend, Declined> {
             && touches.iter().all(|touch| life.facts(function.file).name_of(touch.id).is_some())
         {
             unused.push(name.to_string());
+        } else {
+            imports.extend(import);
         }
-        imports.extend(import);
         let local = local_name(life, *function, &name);
         wrap(life, draft, *function, touches, &expr, &local)?;
     }
@@ -90,8 +91,8 @@ pub fn mend(life: &Lifecycle, object: &Object) -> Result<Mend, Declined> {
             let (edits, _) = import_edits(draft.source(), &imports);
             draft.step(|_| Ok(edits))?;
         }
-        for name in unused {
-            let edits = remove_import_after(draft.source(), &[], &name);
+        if !unused.is_empty() {
+            let edits = imported_instead(life, file, home, draft.source(), &name, &factory);
             draft.step(|_| Ok(edits))?;
         }
         mend.rewrite(life, file, draft.source().text());
@@ -137,11 +138,45 @@ fn named_elsewhere(life: &Lifecycle, home: FileId, name: &Name, known: &BTreeSet
     life.files().filter(|&file| file != home).any(|file| {
         let other = life.facts(file);
         let imported = other.bindings.iter().any(|binding| {
-            matches!(&binding.kind, loopmend_python::facts::BindingKind::ImportFrom { name: wanted, module, .. }
+            matches!(&binding.kind, BindingKind::ImportFrom { name: wanted, module, .. }
                 if wanted == name && life.modules().find(module, file) == Some(home))
         });
         imported && (read(file, MODULE) || !known.iter().any(|expr| expr.file == file))
     })
+}
+
+/// The factory imported where the object was: `from clients import client` is `from clients import make_client`.
+fn imported_instead(
+    life: &Lifecycle,
+    file: FileId,
+    home: FileId,
+    source: &Source,
+    name: &str,
+    factory: &str,
+) -> Vec<Edit> {
+    let facts = life.facts(file);
+    let Ok(pattern) = regex::Regex::new(&format!(r"\b{}(\s+as\s+\w+)?\b", regex::escape(name))) else {
+        return Vec::new();
+    };
+    let mut edits = Vec::new();
+    for binding in &facts.bindings {
+        if let BindingKind::ImportFrom { name: imported, module, .. } = &binding.kind
+            && imported == name
+            && life.modules().find(module, file) == Some(home)
+            && let Some(stmt) = binding.stmt
+        {
+            // Imports stand above the coroutines that changed: their ranges are as they were.
+            let range = facts.stmt(stmt).range;
+            let text = source.slice(range);
+            let from = text.find("import").map_or(0, |at| at + "import".len());
+            if let Some(hit) = pattern.find(&text[from..]) {
+                let start = range.start().to_u32() + (from + hit.start()) as u32;
+                let end = range.start().to_u32() + (from + hit.end()) as u32;
+                edits.push(Edit::replacement(TextRange::new(start.into(), end.into()), factory));
+            }
+        }
+    }
+    edits
 }
 
 /// The name of the object in a coroutine: the global's, without underscores where that is free there.

@@ -26,11 +26,15 @@ enum End {
 /// Objects per run.
 pub fn mend(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
     if let [only] = group.objects.as_slice()
+        && !group.serves()
         && let Ok(mend) = own_object::mend(life, &only.object)
     {
         return Ok(mend);
     }
-    let ends: BTreeSet<End> = (0..group.runs.len()).map(|index| end(life, group, index)).collect();
+    let ends: BTreeSet<End> = (0..group.runs.len())
+        .filter(|&index| !group.runs[index].serves())
+        .map(|index| end(life, group, index))
+        .collect();
     let mut drafts: Vec<(FileId, Vec<Edit>, Vec<ImportRequest>)> = Vec::new();
     let mut mend = Mend::new(Applicability::Unsafe);
     let mut helped: Vec<(FileId, Vec<Edit>)> = Vec::new();

@@ -1043,11 +1043,27 @@ impl Tracer<'_> {
                     Some(up) if matches!(facts.expr(up).kind, ExprKind::Await(_)) => {
                         self.push(call.with(up), element, false)
                     }
-                    Some(up) => self.run_result(call.with(up), element),
-                    None => {}
+                    Some(up) => {
+                        self.run_result(call.with(up), element);
+                        self.handed_coroutine(call, element);
+                    }
+                    None => self.handed_coroutine(call, element),
                 }
             } else {
                 self.push(call, element, false);
+            }
+        }
+    }
+
+    /// A coroutine that is kept or handed on gives its value where it is awaited or run: `step(make())` with
+    /// `def step(coro): return loop.run_until_complete(coro)`.
+    fn handed_coroutine(&mut self, call: ExprRef, element: bool) {
+        let life = self.life;
+        for at in &life.flow_of(call).uses {
+            match at.kind {
+                UseKind::Awaited(up) if at.expr != call => self.push(up, element, false),
+                UseKind::Argument { call: run, .. } if at.expr != call => self.run_result(run, element),
+                _ => {}
             }
         }
     }
