@@ -41,6 +41,7 @@ mod startup_error_unhandled;
 mod strict_mode_fixture;
 mod suite;
 mod task_not_cancelled_at_shutdown;
+mod testclient_loop_mix;
 mod unretrieved_exception;
 
 pub use cause::Cause;

@@ -29,6 +29,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::startup_error_unhandled::StartupErrorUnhandled,
         &crate::strict_mode_fixture::StrictModeFixture,
         &crate::task_not_cancelled_at_shutdown::TaskNotCancelledAtShutdown,
+        &crate::testclient_loop_mix::TestclientLoopMix,
         &crate::unretrieved_exception::UnretrievedException,
     ]
 }

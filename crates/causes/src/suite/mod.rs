@@ -8,4 +8,4 @@ mod rewrite;
 pub(crate) use align::{Preference, align, relying, settle_default};
 pub(crate) use mismatch::{Mismatch, MismatchKind, Uses, asks_for_backend, mismatches};
 pub(crate) use options::{option_spot, set_option};
-pub(crate) use rewrite::{Named, Rewrite};
+pub(crate) use rewrite::{Named, Rewrite, range_of};
