@@ -13,3 +13,4 @@ mod runs;
 pub use group::{Group, carried};
 pub use lifespan::{Owner, Repetition, repetition};
 pub use object::Object;
+pub use runs::steps_in;

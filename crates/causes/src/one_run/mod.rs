@@ -7,11 +7,13 @@
 
 mod awaited;
 mod handles;
+mod hoist;
 mod region;
 mod variables;
 mod write;
 
 use awaited::awaited;
 pub use awaited::text as awaited_text;
+pub use hoist::Hoist;
 pub use region::Region;
 pub use write::{Endings, merge};

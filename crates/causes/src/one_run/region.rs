@@ -1,9 +1,11 @@
 //! The statements that one run is to hold.
 
 use loopmend_python::facts::{ExprKind, Facts, MODULE, Slot, StmtId, StmtKind, TextRange};
-use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, Run, RunKind};
+use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, Run};
 
+use super::Hoist;
 use crate::Declined;
+use crate::carried::steps_in;
 
 /// Neighbouring statements of one block.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct Region {
     pub stmts: Vec<StmtId>,
     /// All runs in them.
     pub runs: Vec<Run>,
+    /// Functions that are called in them and become coroutines.
+    pub hoisted: Vec<FunctionRef>,
     /// They are left by `return`, so what stands in their place returns too.
     pub returns: bool,
 }
@@ -27,6 +31,7 @@ impl Region {
         function: FunctionRef,
         runs: &[ExprRef],
         owned: &[ExprRef],
+        hoist: &Hoist,
     ) -> Result<Self, Declined> {
         let facts = life.facts(function.file);
         let mut anchors = Vec::new();
@@ -56,17 +61,20 @@ impl Region {
             let first = block.iter().position(|&stmt| stmt == stmts[0]).unwrap_or(0);
             stmts = block[first..].to_vec();
         }
-        let mut region = Self { file: function.file, function, stmts, runs: Vec::new(), returns };
-        region.runs = life
-            .runs()
-            .iter()
-            .filter(|run| {
-                run.function == function
-                    && matches!(run.kind, RunKind::Fresh | RunKind::OnLoop)
-                    && region.range(life).contains_range(facts.expr(run.call.id).range)
-            })
-            .cloned()
-            .collect();
+        let mut region = Self {
+            file: function.file,
+            function,
+            stmts,
+            runs: Vec::new(),
+            hoisted: hoist.functions.clone(),
+            returns,
+        };
+        let range = region.range(life);
+        let mut runs = steps_in(life, function);
+        runs.extend(hoist.calls_in(life, function));
+        runs.retain(|run| range.contains_range(facts.expr(run.call.id).range));
+        runs.sort_by_key(|run| run.call);
+        region.runs = runs;
         region.check(life)?;
         Ok(region)
     }

@@ -8,13 +8,15 @@ use loopmend_python::edit::{
     remove_import_after, unwrap_first, wrap_statements,
 };
 use loopmend_python::facts::{ExprKind, Facts, MODULE, Name, StmtId, StmtKind, TextRange, TextSize};
-use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, RunKind};
+use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, Run, RunKind};
 
 use ruff_text_size::Ranged;
 
 use super::handles::Handles;
+use super::hoist::is_step;
 use super::variables::Variables;
-use super::{Region, awaited};
+use super::{Hoist, Region, awaited};
+use crate::carried::steps_in;
 use crate::{Declined, Mend};
 
 /// What ends the objects of a region.
@@ -49,6 +51,8 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
     for run in region.runs.iter().filter(|run| !gone(run.call)) {
         edits.extend(awaited(life, &source, run)?);
     }
+    let hoist = Hoist { functions: region.hoisted.clone() };
+    edits.extend(hoist.edits(life, &source)?);
     let mut slept = false;
     let mut sleeps = Vec::new();
     facts.walk_exprs(&region.stmts, &mut |id| {
@@ -60,8 +64,11 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
         }
     });
     let mut requests = Vec::new();
+    let below: Vec<Run> = region.hoisted.iter().flat_map(|&function| steps_in(life, function)).collect();
     let fresh =
-        region.runs.iter().find(|run| run.kind == RunKind::Fresh && run.path != "asgiref.sync.async_to_sync");
+        region.runs.iter().chain(&below).find(|run| {
+            run.kind == RunKind::Fresh && run.path != "asgiref.sync.async_to_sync" && !is_step(run)
+        });
     let runner = fresh.and_then(|run| match facts.expr(run.call.id).kind {
         ExprKind::Call { func, .. } => Some(life.source(run.call.with(func)).to_owned()),
         _ => None,
@@ -93,14 +100,14 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
     let mut options: Vec<String> = region
         .runs
         .iter()
-        .filter(|run| run.kind == RunKind::Fresh)
+        .filter(|run| run.kind == RunKind::Fresh && !is_step(run))
         .flat_map(|run| awaited::options(life, run))
         .collect();
     options.dedup();
     let counts = region
         .runs
         .iter()
-        .filter(|run| run.kind == RunKind::Fresh && !awaited::options(life, run).is_empty())
+        .filter(|run| run.kind == RunKind::Fresh && !is_step(run) && !awaited::options(life, run).is_empty())
         .count();
     if options.len() > 1 && counts > 1 {
         return Err(Declined::because(

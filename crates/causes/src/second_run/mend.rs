@@ -1,12 +1,12 @@
 //! Which way a group of carried objects is mended.
 
 use loopmend_python::facts::StmtKind;
-use loopmend_python::lifecycle::{ExprRef, Lifecycle, Place};
+use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, Place};
 
 use super::closer::{After, Closer, closer, method};
 use super::per_call;
 use crate::carried::{Group, Object, Owner, Repetition, repetition};
-use crate::one_run::{Endings, Region, merge};
+use crate::one_run::{Endings, Hoist, Region, merge};
 use crate::{Declined, Mend};
 
 /// One run for all the steps, where they stand in one function; else each run gets objects of its own.
@@ -23,12 +23,21 @@ pub fn merged(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
             "a server runs the second loop: make what it uses in its lifespan, and what the first run uses inside that run",
         ));
     }
-    let function = group.function().ok_or_else(|| {
-        Declined::because(
-            "the runs stand in several functions: make these coroutines, await them in turn from one, and run that once",
-        )
-    })?;
-    let calls: Vec<ExprRef> = group.runs.iter().map(|started| started.run.call).collect();
+    let mut calls: Vec<ExprRef> = group.runs.iter().map(|started| started.run.call).collect();
+    let (function, hoist) = match group.function() {
+        Some(function) => (function, Hoist::default()),
+        None => {
+            let functions: Vec<FunctionRef> = group.runs.iter().map(|started| started.run.function).collect();
+            let (target, hoist) = Hoist::common(life, &functions).ok_or_else(|| {
+                Declined::because(
+                    "the runs stand in several functions: make these coroutines, await them in turn from one, and run that once",
+                )
+            })?;
+            calls.retain(|call| life.facts(call.file).function_of(call.id) == target.id);
+            calls.extend(hoist.calls_in(life, target).iter().map(|run| run.call));
+            (target, hoist)
+        }
+    };
     let mut owned = Vec::new();
     for carried in &group.objects {
         for (owner, _) in &carried.object.owners {
@@ -45,7 +54,7 @@ pub fn merged(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
             }
         }
     }
-    let region = Region::around(life, function, &calls, &owned)?;
+    let region = Region::around(life, function, &calls, &owned, &hoist)?;
     if let [only] = region.runs.as_slice()
         && !region.repeats(life, only.call)
     {
@@ -57,7 +66,7 @@ pub fn merged(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
 }
 
 /// How often a function is called while an owner lives.
-fn repeats(life: &Lifecycle, function: loopmend_python::lifecycle::FunctionRef, owner: Owner) -> Repetition {
+fn repeats(life: &Lifecycle, function: FunctionRef, owner: Owner) -> Repetition {
     let facts = life.facts(function.file);
     let Some(&first) = facts.function(function.id).body.first() else { return Repetition::Once };
     let mut at = None;
@@ -69,12 +78,20 @@ fn repeats(life: &Lifecycle, function: loopmend_python::lifecycle::FunctionRef, 
 fn endings(life: &Lifecycle, group: &Group, region: &Region) -> Endings {
     let facts = life.facts(region.file);
     let closes = |call: ExprRef| {
-        group.runs.iter().position(|started| started.run.call == call).is_some_and(|place| {
-            let mut touching = group.objects.iter().filter(|carried| {
-                carried.object.touches.iter().any(|touch| group.runs[place].holds(life, touch.expr))
-            });
-            touching.clone().next().is_some() && touching.all(|carried| carried.closing.contains(&place))
-        })
+        let below = region.runs.iter().find(|run| run.call == call).map_or(&[][..], |run| &run.coroutines);
+        let mut involved = group
+            .runs
+            .iter()
+            .enumerate()
+            .filter(|(_, started)| started.run.call == call || below.contains(&started.run.function))
+            .peekable();
+        involved.peek().is_some()
+            && involved.all(|(place, started)| {
+                let mut touching = group.objects.iter().filter(|carried| {
+                    carried.object.touches.iter().any(|touch| started.holds(life, touch.expr))
+                });
+                touching.clone().next().is_some() && touching.all(|carried| carried.closing.contains(&place))
+            })
     };
     let closing = region
         .stmts
@@ -90,15 +107,17 @@ fn endings(life: &Lifecycle, group: &Group, region: &Region) -> Endings {
         group.objects.iter().any(|carried| {
             let site = carried.object.site.call;
             site.file == region.file && range.contains_range(facts.expr(site.id).range)
-                || group.runs.iter().any(|started| {
-                    !carried.object.guarded
-                        && started.holds(life, site)
-                        && range.contains_range(facts.expr(started.run.call.id).range)
-                        && matches!(
-                            facts.stmt(stmt).kind,
-                            StmtKind::Expr(_) | StmtKind::Assign { .. } | StmtKind::AnnAssign { .. }
-                        )
-                })
+                || !carried.object.guarded
+                    && matches!(
+                        facts.stmt(stmt).kind,
+                        StmtKind::Expr(_) | StmtKind::Assign { .. } | StmtKind::AnnAssign { .. }
+                    )
+                    && region.runs.iter().any(|run| {
+                        range.contains_range(facts.expr(run.call.id).range)
+                            && run.coroutines.iter().any(|&coroutine| {
+                                life.reachable(coroutine).contains(&carried.object.site.function)
+                            })
+                    })
         })
     });
     let mut endings = Endings { closing, opening, ..Endings::default() };

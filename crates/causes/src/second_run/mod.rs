@@ -72,9 +72,8 @@ impl Cause for SecondRun {
 
 fn found(life: &Lifecycle, group: &Group) -> Found {
     let place = group.again().unwrap_or(usize::from(group.runs.len() > 1));
-    let run = &group.runs[place];
-    let mut found =
-        Found::new("second-run", Spot::expr(life, run.run.call), words::message(life, group, place));
+    let call = words::spoken(group, place);
+    let mut found = Found::new("second-run", Spot::expr(life, call), words::message(life, group, place));
     found.doubtful = group.doubtful();
     words::places(life, group, place, &mut found);
     if mend::mend(life, group).is_err() {

@@ -20,7 +20,7 @@ enum End {
     /// The end of this coroutine, which nothing but runs runs.
     Coroutine(FunctionRef),
     /// A coroutine put around what this run runs.
-    Around(usize),
+    Around(ExprRef),
 }
 
 /// Objects per run.
@@ -41,7 +41,7 @@ pub fn mend(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
     for end in &ends {
         let (file, function) = match *end {
             End::Coroutine(function) => (function.file, Some(function)),
-            End::Around(index) => (group.runs[index].run.call.file, None),
+            End::Around(call) => (call.file, None),
         };
         let mut lines = Vec::new();
         let mut imports = Vec::new();
@@ -67,7 +67,11 @@ pub fn mend(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
         let source = Source::parse(&life.facts(file).path, life.text(file).to_string());
         let edits = match *end {
             End::Coroutine(function) => around_body(life, &source, function, &lines)?,
-            End::Around(index) => around_run(life, &source, &group.runs[index].run, &lines, &mut mend)?,
+            End::Around(call) => {
+                let run =
+                    life.run_at(call).ok_or_else(|| Declined::because("the run is written in no place"))?;
+                around_run(life, &source, run, &lines, &mut mend)?
+            }
         };
         add(&mut drafts, file, edits, imports);
     }
@@ -108,11 +112,12 @@ fn add(
 
 /// Where the end of a run is.
 fn end(life: &Lifecycle, group: &Group, index: usize) -> End {
-    let run = &group.runs[index].run;
+    let started = &group.runs[index];
+    let run = started.inside.as_ref().unwrap_or(&started.run);
     let handed = run.argument.is_some_and(|argument| is_parameter(life, argument));
     match run.coroutines.as_slice() {
         [only] if !handed && only_run(life, *only) => End::Coroutine(*only),
-        _ => End::Around(index),
+        _ => End::Around(run.call),
     }
 }
 

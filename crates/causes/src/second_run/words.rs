@@ -44,10 +44,19 @@ pub fn keeper(life: &Lifecycle, object: &Object) -> Option<String> {
     })
 }
 
+/// The run that a finding is reported at: that inside the one function that many hand their coroutines to.
+pub fn spoken(group: &Group, place: usize) -> ExprRef {
+    let started = &group.runs[place];
+    match &started.inside {
+        Some(inside) if group.function().is_none() => inside.call,
+        _ => started.run.call,
+    }
+}
+
 /// The message of a finding.
 pub fn message(life: &Lifecycle, group: &Group, place: usize) -> String {
     let objects = objects(life, group);
-    let how = callee(life, group.runs[place].run.call);
+    let how = callee(life, spoken(group, place));
     let verb = if group.objects.len() > 1 { "belong" } else { "belongs" };
     match group.again() {
         Some(_) => format!(
@@ -87,12 +96,19 @@ pub fn places(life: &Lifecycle, group: &Group, place: usize, found: &mut Found) 
         found.functions.push(object.site.function);
         found.functions.extend(object.touches.iter().map(|touch| touch.function));
         if let Some((_, at)) = carried.again
-            && at != group.runs[place].run.call
+            && at != spoken(group, place)
         {
             found.related.push((Spot::expr(life, at), "this makes it run again".to_owned()));
         }
     }
     for (index, started) in group.runs.iter().enumerate() {
+        if let Some(inside) = &started.inside {
+            let spot = Spot::expr(life, inside.call);
+            if inside.call != spoken(group, place) && !found.related.iter().any(|(known, _)| *known == spot) {
+                found.related.push((spot, "the loop is started here".to_owned()));
+            }
+            found.functions.push(inside.function);
+        }
         if index != place {
             found
                 .related
