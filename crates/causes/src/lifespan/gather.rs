@@ -381,8 +381,9 @@ impl Gathering<'_> {
         };
         let mut step = Step { handler: number, ..step };
         for &function in &handler.functions {
-            step.gives.extend(given_by(life, function).keys);
-            step.names.extend(named_by(life, function));
+            let own = step.gives.is_empty();
+            step.gives.extend(given_by(life, function, own).keys);
+            step.names.extend(named_by(life, function, own));
         }
         self.put(handler.phase, step);
         Ok(())

@@ -73,11 +73,12 @@ fn last(facts: &Facts, expr: ExprId) -> Option<String> {
 /// What statements bind and open.
 pub(crate) fn given(life: &Lifecycle, file: FileId, stmts: &[StmtId]) -> Given {
     let mut given = Given::default();
-    collect(life, file, stmts, &mut given, DEEPEST);
+    collect(life, file, stmts, &mut given, DEEPEST, true);
     given
 }
 
-fn collect(life: &Lifecycle, file: FileId, stmts: &[StmtId], given: &mut Given, depth: u32) {
+/// `own` says that `self` is the object of the code that is looked at from outside, not one that it calls a method of.
+fn collect(life: &Lifecycle, file: FileId, stmts: &[StmtId], given: &mut Given, depth: u32, own: bool) {
     let facts = life.facts(file);
     let mut calls = Vec::new();
     facts.walk(stmts, &mut |id| {
@@ -93,6 +94,9 @@ fn collect(life: &Lifecycle, file: FileId, stmts: &[StmtId], given: &mut Given, 
             };
             for part in parts {
                 let part = ExprRef { file, id: part };
+                if !own && of_self(life, part) {
+                    continue;
+                }
                 let Some(key) = written(life, part) else { continue };
                 if depth == DEEPEST && swallowed(facts, id) && !given.keys.contains(&key) {
                     given.maybe.push((key.clone(), part));
@@ -112,12 +116,14 @@ fn collect(life: &Lifecycle, file: FileId, stmts: &[StmtId], given: &mut Given, 
         if let ExprKind::Call { func, .. } = facts.expr(call.id).kind
             && let ExprKind::Attribute { value, attr } = &facts.expr(func).kind
             && OPENING.contains(&attr.as_str())
+            && (own || !of_self(life, call.with(*value)))
         {
             given.keys.extend(key(life, call.with(*value)));
         }
         if depth > 0 {
             for callee in life.callees(call) {
-                collect(life, callee.file, body(life, callee), given, depth - 1);
+                let own = own && on_self(life, call);
+                collect(life, callee.file, body(life, callee), given, depth - 1, own);
             }
         }
     }
@@ -151,22 +157,32 @@ fn swallowed(facts: &Facts, stmt: StmtId) -> bool {
 /// Keys of all objects that statements name.
 pub(crate) fn named(life: &Lifecycle, file: FileId, stmts: &[StmtId]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    name_all(life, file, stmts, &mut found, DEEPEST);
+    name_all(life, file, stmts, &mut found, DEEPEST, true);
     found
 }
 
-fn name_all(life: &Lifecycle, file: FileId, stmts: &[StmtId], found: &mut BTreeSet<String>, depth: u32) {
+fn name_all(
+    life: &Lifecycle,
+    file: FileId,
+    stmts: &[StmtId],
+    found: &mut BTreeSet<String>,
+    depth: u32,
+    own: bool,
+) {
     let facts = life.facts(file);
     let mut exprs = Vec::new();
     facts.walk_exprs(stmts, &mut |expr| exprs.push(ExprRef { file, id: expr }));
     for expr in exprs {
         match facts.expr(expr.id).kind {
-            ExprKind::Name(_) | ExprKind::Attribute { .. } | ExprKind::Subscript { .. } => {
+            ExprKind::Name(_) | ExprKind::Attribute { .. } | ExprKind::Subscript { .. }
+                if own || !of_self(life, expr) =>
+            {
                 found.extend(key(life, expr));
             }
             ExprKind::Call { .. } if depth > 0 => {
                 for callee in life.callees(expr) {
-                    name_all(life, callee.file, body(life, callee), found, depth - 1);
+                    let own = own && on_self(life, expr);
+                    name_all(life, callee.file, body(life, callee), found, depth - 1, own);
                 }
             }
             _ => {}
@@ -174,14 +190,39 @@ fn name_all(life: &Lifecycle, file: FileId, stmts: &[StmtId], found: &mut BTreeS
     }
 }
 
-/// What running a function gives.
-pub(crate) fn given_by(life: &Lifecycle, function: FunctionRef) -> Given {
+/// What running a function gives; for a method of an object that is known by a key of its own, without the object's
+/// attributes (`own` is false).
+pub(crate) fn given_by(life: &Lifecycle, function: FunctionRef, own: bool) -> Given {
     let mut given = Given::default();
-    collect(life, function.file, body(life, function), &mut given, DEEPEST - 1);
+    collect(life, function.file, body(life, function), &mut given, DEEPEST - 1, own);
     given
 }
 
 /// Keys of all objects that a function names.
-pub(crate) fn named_by(life: &Lifecycle, function: FunctionRef) -> BTreeSet<String> {
-    named(life, function.file, body(life, function))
+pub(crate) fn named_by(life: &Lifecycle, function: FunctionRef, own: bool) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    name_all(life, function.file, body(life, function), &mut found, DEEPEST - 1, own);
+    found
+}
+
+/// Whether an expression is `self` or something of it.
+fn of_self(life: &Lifecycle, expr: ExprRef) -> bool {
+    let facts = life.facts(expr.file);
+    match facts.expr(expr.id).kind {
+        ExprKind::Name(_) => life.receiver_class(expr).is_some(),
+        ExprKind::Attribute { value, .. } | ExprKind::Subscript { value, .. } => {
+            of_self(life, expr.with(value))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a call is one of a method of `self`.
+fn on_self(life: &Lifecycle, call: ExprRef) -> bool {
+    let facts = life.facts(call.file);
+    let ExprKind::Call { func, .. } = facts.expr(call.id).kind else { return false };
+    match facts.expr(func).kind {
+        ExprKind::Attribute { value, .. } => life.receiver_class(call.with(value)).is_some(),
+        _ => false,
+    }
 }

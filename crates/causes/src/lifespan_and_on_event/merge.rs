@@ -159,9 +159,9 @@ fn home(
 
 /// Whether a handler only does again what the lifespan does: start-up that sets what the lifespan sets, and its shutdown.
 fn repeats(life: &Lifecycle, generator: FunctionRef, handler: &Handler, all: &[&Handler]) -> bool {
-    let known = given_by(life, generator).keys;
+    let known = given_by(life, generator, true).keys;
     let sets = |handler: &Handler| -> BTreeSet<String> {
-        handler.functions.iter().flat_map(|&function| given_by(life, function).keys).collect()
+        handler.functions.iter().flat_map(|&function| given_by(life, function, true).keys).collect()
     };
     let repeated = |handler: &Handler| {
         let keys = sets(handler);
@@ -173,8 +173,11 @@ fn repeats(life: &Lifecycle, generator: FunctionRef, handler: &Handler, all: &[&
     let gone: BTreeSet<String> = all.iter().filter(|at| repeated(at)).flat_map(|at| sets(at)).collect();
     let kept: BTreeSet<String> =
         all.iter().filter(|at| at.phase == Phase::Startup && !repeated(at)).flat_map(|at| sets(at)).collect();
-    let names: BTreeSet<String> =
-        handler.functions.iter().flat_map(|&function| crate::lifespan::named_by(life, function)).collect();
+    let names: BTreeSet<String> = handler
+        .functions
+        .iter()
+        .flat_map(|&function| crate::lifespan::named_by(life, function, true))
+        .collect();
     !names.is_disjoint(&gone) && names.is_disjoint(&kept)
 }
 

@@ -111,7 +111,7 @@ fn found(life: &Lifecycle, apps: &[App], index: usize) -> Found {
             .map(|at| (at.spot(life), "ignored too".to_owned())),
     );
     found.functions = handlers.iter().flat_map(|at| at.functions.iter().copied()).collect();
-    let keys = found.functions.iter().flat_map(|&function| given_by(life, function).keys);
+    let keys = found.functions.iter().flat_map(|&function| given_by(life, function, true).keys);
     let names: BTreeSet<String> = keys
         .filter_map(|key| key.rsplit('.').next().map(|name| name.trim_matches(['[', ']', '~']).to_owned()))
         .collect();

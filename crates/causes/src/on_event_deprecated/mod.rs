@@ -57,7 +57,7 @@ impl Cause for OnEventDeprecated {
         }
         let apps = apps(life);
         for (index, app) in apps.iter().enumerate() {
-            if app.lifespan.is_none() && concerns(app) {
+            if concerns(app) && (app.lifespan.is_none() || app.handlers.is_empty() && routers_run(life)) {
                 let handlers: Vec<Handler> =
                     with_routers(life, &apps, index).into_iter().map(|(_, handler)| handler).collect();
                 if let Some(first) =
@@ -85,7 +85,15 @@ fn concerns(app: &App) -> bool {
     matches!(app.framework, Framework::FastApi | Framework::Starlette | Framework::StarletteRouter)
 }
 
+/// Whether handlers of routers run beside a lifespan of the application (FastAPI from 0.112.3 on).
+fn routers_run(life: &Lifecycle) -> bool {
+    !life.settings().version("fastapi").is_some_and(|version| !version.at_least(&[0, 112, 3]))
+}
+
 fn convert(life: &Lifecycle, apps: &[App], index: usize) -> Result<Mend, Declined> {
+    if apps[index].lifespan.is_some() {
+        return crate::lifespan_and_on_event::merge(life, apps, index);
+    }
     let mut plan = plan::plan(life, apps, index)?;
     write::write(life, &mut plan)
 }
