@@ -1,9 +1,10 @@
 //! Which objects a task works with, and where those are closed.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, FunctionId, MODULE, Name, StmtId};
-use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, Task};
+use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, Task, Value};
 
 /// Methods that end an object.
 const CLOSES: &[&str] = &[
@@ -45,6 +46,9 @@ pub struct Link {
     owner: Option<String>,
     function: FunctionRef,
     known: bool,
+    /// Attributes that the task's functions read, and where what they hold is made, once asked for.
+    reads: Vec<ExprRef>,
+    sites: OnceCell<BTreeSet<ExprRef>>,
 }
 
 /// A call that closes something.
@@ -69,6 +73,8 @@ impl Link {
             owner: None,
             function: task.function,
             known: !task.runs.is_empty(),
+            reads: Vec::new(),
+            sites: OnceCell::new(),
         };
         if let Some(coroutine) = task.coroutine {
             link.take_names(facts, coroutine.id);
@@ -116,6 +122,7 @@ impl Link {
         facts.body_exprs(function.id, &mut |id| match &facts.expr(id).kind {
             ExprKind::Attribute { attr, .. } => {
                 self.attributes.insert(attr.clone());
+                self.reads.push(ExprRef { file: function.file, id });
             }
             ExprKind::Subscript { index, .. } => self.attributes.extend(facts.key(*index)),
             ExprKind::Name(name) if local_scope(facts, function.id, name).is_none() => {
@@ -134,10 +141,12 @@ impl Link {
         let here = FunctionRef { file: expr.file, id: facts.function_of(expr.id) };
         match &facts.expr(expr.id).kind {
             ExprKind::Name(name) => {
-                if here == self.function && local_scope(facts, here.id, name).is_some() {
+                if local_scope(facts, here.id, name).is_none() {
+                    self.globals.contains(name)
+                } else if here == self.function {
                     self.names.contains(name)
                 } else {
-                    self.globals.contains(name) && local_scope(facts, here.id, name).is_none()
+                    self.holds(life, expr)
                 }
             }
             ExprKind::Attribute { value, attr } => {
@@ -149,6 +158,24 @@ impl Link {
             }
             ExprKind::Await(inner) => self.works_with(life, expr.with(*inner)),
             _ => false,
+        }
+    }
+
+    /// Whether what an expression holds is made where something that the task reads is made.
+    fn holds(&self, life: &Lifecycle, expr: ExprRef) -> bool {
+        let made = |expr: ExprRef| {
+            life.infer(expr)
+                .iter()
+                .filter_map(|value| match value {
+                    Value::Instance(_, site) => *site,
+                    _ => None,
+                })
+                .collect::<Vec<_>>()
+        };
+        let here = made(expr);
+        !here.is_empty() && {
+            let sites = self.sites.get_or_init(|| self.reads.iter().flat_map(|&read| made(read)).collect());
+            here.iter().any(|site| sites.contains(site))
         }
     }
 

@@ -164,11 +164,41 @@ fn closed_behind(
     None
 }
 
-/// Whether two statements stand in branches of which one runs.
+/// Whether the second statement is not reached from the first: they stand in branches of which one runs, or the way from
+/// the first leaves the function or loop before.
 fn excluded(facts: &Facts, left: StmtId, right: StmtId) -> bool {
+    let mut level = left;
+    loop {
+        let (block, index) = facts.block_of(level);
+        let leaves = block[index + 1..].iter().take_while(|&&stmt| !facts.within(right, stmt)).any(|&stmt| {
+            matches!(
+                facts.stmt(stmt).kind,
+                StmtKind::Return(_) | StmtKind::Raise { .. } | StmtKind::Break | StmtKind::Continue
+            )
+        });
+        if leaves && !in_finally_around(facts, level, right) {
+            return true;
+        }
+        if block.iter().any(|&stmt| facts.within(right, stmt)) {
+            break;
+        }
+        match facts.stmt(level).parent {
+            Some(up) => level = up,
+            None => break,
+        }
+    }
     facts.ancestors(left).any(|(outer, slot)| {
         matches!(facts.stmt(outer).kind, StmtKind::If { .. } | StmtKind::Match { .. })
             && facts.ancestors(right).any(|(other, there)| other == outer && there != slot)
+    })
+}
+
+/// Whether the second statement stands in a `finally` around the first.
+fn in_finally_around(facts: &Facts, left: StmtId, right: StmtId) -> bool {
+    facts.ancestors(left).any(|(outer, slot)| {
+        matches!(facts.stmt(outer).kind, StmtKind::Try { .. })
+            && slot != Slot::Finally
+            && facts.ancestors(right).any(|(other, there)| other == outer && there == Slot::Finally)
     })
 }
 

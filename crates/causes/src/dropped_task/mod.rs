@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use loopmend_model::Applicability;
 use loopmend_python::edit::{Draft, Source};
+use loopmend_python::facts::{ExprKind, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, Lifecycle, Place, Task, TaskActKind};
 
 use crate::background::{Holder, Plan, ends_all, hold};
@@ -130,16 +131,20 @@ fn lost(life: &Lifecycle, task: &Task) -> Option<Lost> {
     if let Some(call) = weak {
         return Some(Lost::Weakly(call));
     }
-    // A local name keeps it as long as its function runs.
+    // A local name keeps it as long as its function runs: long, where the function waits for something after.
     let function = local?;
     let facts = life.facts(function.file);
     let of = facts.function(function.id);
-    let again = life.in_loop(task.call);
-    let runs_all = life.runs().iter().any(|run| run.coroutines.contains(&function));
+    let start = facts.expr(task.call.id).range.end();
     let plain = function == task.function
         && matches!(facts.stmt_of(task.call.id).map(|stmt| &facts.stmt(stmt).kind),
-        Some(loopmend_python::facts::StmtKind::Assign { value, .. }) if *value == task.call.id);
-    (plain && !of.is_generator && (again || !runs_all)).then_some(Lost::Here)
+            Some(StmtKind::Assign { value, .. }) if *value == task.call.id);
+    let mut waits = of.is_generator;
+    facts.body_exprs(function.id, &mut |id| {
+        waits |= matches!(facts.expr(id).kind, ExprKind::Await(_)) && facts.expr(id).range.start() > start;
+    });
+    let runs_all = life.runs().iter().any(|run| run.coroutines.contains(&function));
+    (plain && (life.in_loop(task.call) || !waits && !runs_all)).then_some(Lost::Here)
 }
 
 fn found(life: &Lifecycle, task: &Task, lost: Lost, plan: Option<Plan>) -> Found {

@@ -166,6 +166,13 @@ fn used_as_result(life: &Lifecycle, facts: &Facts, call: ExprRef) -> bool {
                 used = true;
             }
             UseKind::Iterated(_) => used = true,
+            UseKind::Other
+                if life.facts(at.expr.file).parent_expr(at.expr.id).is_some_and(|up| {
+                    matches!(life.facts(at.expr.file).expr(up).kind, ExprKind::Subscript { value, .. } if value == at.expr.id)
+                }) =>
+            {
+                used = true;
+            }
             UseKind::Stored(_) | UseKind::Tested => {}
             _ => return false,
         }

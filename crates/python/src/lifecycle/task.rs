@@ -3,6 +3,8 @@
 //! A task is a call of `create_task` or `ensure_future` that nothing owns by itself: those of a task group, which waits for
 //! its own, are not among them. What becomes of each is read from its [`Flow`].
 
+use rayon::prelude::*;
+
 use super::{ExprRef, Flow, FunctionRef, Kind, Lifecycle, Place, SiteKind, Use, UseKind, Value};
 use crate::facts::{ExprKind, Parent, StmtKind};
 
@@ -151,7 +153,7 @@ impl Lifecycle {
     pub fn tasks(&self) -> &[Task] {
         self.tasks.get_or_init(|| {
             self.sites()
-                .iter()
+                .par_iter()
                 .filter(|site| site.kind == SiteKind::Task)
                 .map(|site| self.task(site.call, site.function))
                 .collect()
