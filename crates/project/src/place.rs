@@ -37,11 +37,21 @@ pub(crate) fn place(root: &Path, path: &str) -> Option<Place> {
     Some(Place { target, missing })
 }
 
-/// Whether the file, or the folder that its new content has to be put into, is protected from writing. The
-/// answer does not depend on who asks: an administrator's protection is kept too.
+/// Whether this process may not write the file, or put its new content into the folder: by its rights, or since the
+/// file system is read-only. An administrator may write files that are marked read-only; their mode is kept.
 pub(crate) fn is_protected(target: &Path) -> bool {
-    let read_only = |path: &Path| path.metadata().is_ok_and(|meta| meta.permissions().readonly());
-    // On Windows the attribute means nothing on a folder.
     let folder = target.ancestors().skip(1).find(|folder| folder.is_dir());
-    read_only(target) || (cfg!(unix) && folder.is_some_and(read_only))
+    (target.exists() && !may_write(target)) || folder.is_some_and(|folder| !may_write(folder))
+}
+
+#[cfg(unix)]
+fn may_write(path: &Path) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+}
+
+#[cfg(not(unix))]
+fn may_write(path: &Path) -> bool {
+    // The attribute means nothing on a folder.
+    path.is_dir() || path.metadata().is_ok_and(|meta| !meta.permissions().readonly())
 }
