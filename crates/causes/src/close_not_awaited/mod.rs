@@ -108,10 +108,9 @@ fn found(life: &Lifecycle, dropped: Dropped) -> Found {
     let mut found = Found::new(SLUG, Spot::expr(life, dropped.outermost), message);
     found.doubtful = dropped.doubtful;
     let runs_async = facts.function(function.id).is_async;
-    found.applicability = match (dropped.scheduled, runs_async) {
-        (false, true) if !dropped.doubtful => Applicability::Safe,
-        _ => Applicability::Unsafe,
-    };
+    // A scheduled close is reported only where something ends, so that to wait for it is all that changes.
+    found.applicability =
+        if runs_async && !dropped.doubtful { Applicability::Safe } else { Applicability::Unsafe };
     if let Some(made) = dropped.made.filter(|made| *made != dropped.call) {
         found.related.push((Spot::expr(life, made), "made here".to_owned()));
     }

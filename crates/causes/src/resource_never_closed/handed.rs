@@ -1,7 +1,7 @@
 //! Whether an object goes to someone else who may end it.
 
-use loopmend_python::facts::{ExprKind, Facts};
-use loopmend_python::lifecycle::{Argument, ExprRef, Flow, Lifecycle, UseKind};
+use loopmend_python::facts::{ExprKind, Facts, MODULE};
+use loopmend_python::lifecycle::{Argument, ExprRef, Flow, Lifecycle, Origin, UseKind};
 
 use super::closer::Closer;
 
@@ -63,6 +63,7 @@ pub(super) fn handed(life: &Lifecycle, flow: &Flow, closer: &Closer) -> Handed {
             UseKind::Attribute { name, expr } => {
                 // `stack.push_async_callback(client.close)`, `on_cleanup.append(client.close)`, `closer = client.close`.
                 closer.ended_by(name) && !is_compared(life, *expr)
+                    || !flow.kept() && part_kept(life, *expr, at.element, closer)
             }
             UseKind::Returned(function) => {
                 let of = life.facts(function.file).function(function.id);
@@ -72,7 +73,17 @@ pub(super) fn handed(life: &Lifecycle, flow: &Flow, closer: &Closer) -> Handed {
                     && !life.decorated(*function, &["property", "cached_property"])
                     && !of.name.starts_with("test")
             }
-            UseKind::Called(_) | UseKind::Decorator(_) => false,
+            UseKind::Other => {
+                let facts = life.facts(at.expr.file);
+                facts.parent_expr(at.expr.id).is_some_and(|up| {
+                    matches!(facts.expr(up).kind, ExprKind::Subscript { value, .. } if value == at.expr.id)
+                        && !flow.kept()
+                        && part_kept(life, at.expr.with(up), at.element, closer)
+                })
+            }
+            UseKind::Method { call, awaited: false, .. } => {
+                !flow.kept() && part_kept(life, *call, at.element, closer)
+            }
             _ => false,
         };
         if away {
@@ -80,6 +91,26 @@ pub(super) fn handed(life: &Lifecycle, flow: &Flow, closer: &Closer) -> Handed {
         }
     }
     Handed::No
+}
+
+/// Whether what a library's object gives (`sentinel.master_for(…)`, `client.database`) is returned or kept: it lives on, and
+/// with it the object.
+fn part_kept(life: &Lifecycle, part: ExprRef, element: bool, closer: &Closer) -> bool {
+    if element || closer.owner.is_some() {
+        return false;
+    }
+    let facts = life.facts(part.file);
+    let held = facts.parent_expr(part.id).is_none_or(|up| {
+        !matches!(
+            facts.expr(up).kind,
+            ExprKind::Attribute { .. } | ExprKind::Await(_) | ExprKind::Compare { .. }
+        )
+    });
+    if !held || facts.function_of(part.id) == MODULE {
+        return false;
+    }
+    let flow = life.flow(Origin::Expr(part), false);
+    flow.kept() || flow.uses.iter().any(|at| matches!(at.kind, UseKind::Returned(_) | UseKind::Yielded(_)))
 }
 
 fn is_compared(life: &Lifecycle, expr: ExprRef) -> bool {

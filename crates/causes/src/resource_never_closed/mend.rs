@@ -1,7 +1,7 @@
 //! The mend: `async with`, `try` and `finally`, or a close of the owner that its makers call.
 
 use loopmend_model::Applicability;
-use loopmend_python::edit::{insert_after, insert_before};
+use loopmend_python::edit::{apply, insert_after, insert_before};
 use loopmend_python::facts::{ExprKind, Parent, StmtId, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, LeakKind, Lifecycle};
 
@@ -36,6 +36,26 @@ pub(super) fn mend(life: &Lifecycle, open: &Open, applicability: Applicability) 
     }
     edits.moves();
     Ok(edits.finish())
+}
+
+/// Adds the edits of another mend, where they go together.
+pub(super) fn join(life: &Lifecycle, mend: &mut Mend, more: Mend) {
+    let mut joined = mend.clone();
+    for (path, edits) in more.edits {
+        joined.edit_path(path, edits);
+    }
+    let fits = joined
+        .edits
+        .iter()
+        .all(|(path, edits)| life.file(path).is_some_and(|file| apply(life.text(file), edits).is_ok()));
+    if !fits {
+        return;
+    }
+    joined.declared.added.extend(more.declared.added);
+    joined.declared.removed.extend(more.declared.removed);
+    joined.declared.moved |= more.declared.moved;
+    joined.notes.extend(more.notes);
+    *mend = joined;
 }
 
 /// What a call's value is given to.

@@ -11,6 +11,7 @@ mod mend;
 mod module;
 mod owner;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use loopmend_model::Applicability;
@@ -118,13 +119,7 @@ impl Cause for ResourceNeverClosed {
                 children(life, site, report);
                 continue;
             }
-            if !live(life, site, resource) || handed::belongs_to_argument(life, site.call, &site.gives) {
-                continue;
-            }
-            let closer = Closer::of_resource(life, resource);
-            let silent = silent(life, resource);
-            for mut open in fate::fate(life, site.call, &closer, &mut Vec::new()) {
-                open.doubtful |= silent;
+            for open in opens(life, site, resource) {
                 report.add(found(life, site, open));
             }
         }
@@ -132,10 +127,71 @@ impl Cause for ResourceNeverClosed {
 
     fn fix(&self, life: &Lifecycle, found: &Found) -> Result<Mend, Declined> {
         match found.detail::<Detail>() {
-            Some(Detail::Open(open)) => mend::mend(life, open, found.applicability),
+            Some(Detail::Open(open)) => {
+                let mut mend = mend::mend(life, open, found.applicability)?;
+                for other in of_one_origin(life, open) {
+                    if let Ok(more) = mend::mend(life, &other, found.applicability) {
+                        mend::join(life, &mut mend, more);
+                    }
+                }
+                Ok(mend)
+            }
             Some(Detail::Abandoned(child)) => mend::wait_for_child(life, child, found.applicability),
             None => Err(Declined::because("the finding has no detail")),
         }
+    }
+}
+
+/// Where the object of a site is left open.
+fn opens(life: &Lifecycle, site: &Site, resource: &Resource) -> Vec<Open> {
+    if !live(life, site, resource) || handed::belongs_to_argument(life, site.call, &site.gives) {
+        return Vec::new();
+    }
+    let closer = Closer::of_resource(life, resource);
+    let silent = silent(life, resource);
+    let mut opens = fate::fate(life, site.call, &closer, &mut Vec::new());
+    for open in &mut opens {
+        open.doubtful |= silent;
+    }
+    opens
+}
+
+/// Objects left open that were made by this one, or that made this one: the session of an engine. Neither closes the other.
+fn of_one_origin(life: &Lifecycle, open: &Open) -> Vec<Open> {
+    let library = open.closer.path.split('.').next().unwrap_or_default();
+    if library.is_empty() {
+        return Vec::new();
+    }
+    let own = uses_of(life, open.at);
+    let mut found = Vec::new();
+    for site in life.sites().iter().filter(|site| site.call != open.at) {
+        let Some(resource) = life.resource(site).filter(|resource| matters(resource, site)) else { continue };
+        if !resource.gives.starts_with(library) || closer::is_child(resource) {
+            continue;
+        }
+        let made_by = makers_of(life, site.call).iter().any(|maker| own.contains(maker));
+        if !made_by {
+            let theirs = uses_of(life, site.call);
+            if !makers_of(life, open.at).iter().any(|maker| theirs.contains(maker)) {
+                continue;
+            }
+        }
+        found.extend(opens(life, site, resource).into_iter().filter(|other| !other.doubtful));
+    }
+    found
+}
+
+fn uses_of(life: &Lifecycle, at: ExprRef) -> BTreeSet<ExprRef> {
+    fate::uses(life, &life.flow(Origin::Expr(at), true))
+}
+
+/// What a call calls: the factory, and the object whose method it is.
+fn makers_of(life: &Lifecycle, call: ExprRef) -> Vec<ExprRef> {
+    let facts = life.facts(call.file);
+    let ExprKind::Call { func, .. } = facts.expr(call.id).kind else { return Vec::new() };
+    match facts.expr(func).kind {
+        ExprKind::Attribute { value, .. } => vec![call.with(func), call.with(value)],
+        _ => vec![call.with(func)],
     }
 }
 
