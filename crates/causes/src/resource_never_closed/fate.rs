@@ -224,7 +224,8 @@ fn in_function(
         return vec![open(keeper, How::Some(plain), false)];
     }
     let generator = facts.function(function.id).is_generator;
-    if exceptional.is_empty() || generator || returned {
+    // A test that raises has failed anyway.
+    if exceptional.is_empty() || generator || returned || life.is_test(function) {
         return Vec::new();
     }
     vec![open(keeper, How::Exceptions(exceptional), true)]
