@@ -158,13 +158,12 @@ fn detect_in(life: &Lifecycle, function: FunctionRef, phase: Phase) -> Option<Fo
     let open = &opens[first];
     let place = life.source(open.place);
     let name = &facts.function(function.id).name;
-    let failing = opens
-        .iter()
-        .rev()
-        .find(|other| other.awaited && other.stmt != open.stmt)
-        .map_or_else(|| "a later step".to_owned(), |other| format!("`{}`", life.source(other.place)));
+    let failing = opens.iter().rev().find(|other| other.awaited && other.stmt != open.stmt).map_or_else(
+        || "what follows fails".to_owned(),
+        |other| format!("`{}` can't be opened", life.source(other.place)),
+    );
     let message = format!(
-        "`{name}` opens `{place}` and goes on; when {failing} can't be opened, nothing closes `{place}`, since no shutdown \
+        "`{name}` opens `{place}` and goes on; when {failing}, nothing closes `{place}`, since no shutdown \
          follows a start that failed"
     );
     let mut found = Found::new(SLUG, Spot::expr(life, open.call), message);

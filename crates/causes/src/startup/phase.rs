@@ -189,7 +189,8 @@ pub(crate) fn candidates(life: &Lifecycle) -> BTreeSet<FunctionRef> {
             }
         }
     }
-    found.retain(|function| !function.is_module());
+    // What does not await can fail at nothing that a connection would.
+    found.retain(|function| life.facts(function.file).function(function.id).is_async);
     found
 }
 
