@@ -15,6 +15,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::event_loop_fixture_override::EventLoopFixtureOverride,
         &crate::fixture_loop_scope::FixtureLoopScope,
         &crate::get_event_loop::GetEventLoop,
+        &crate::library_version::LibraryVersion,
         &crate::lifespan_and_on_event::LifespanAndOnEvent,
         &crate::loop_reuse_after_close::LoopReuseAfterClose,
         &crate::loop_stopped::LoopStopped,
@@ -22,6 +23,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::nested_run::NestedRun,
         &crate::never_awaited::NeverAwaited,
         &crate::on_event_deprecated::OnEventDeprecated,
+        &crate::other::Other,
         &crate::partial_startup_leak::PartialStartupLeak,
         &crate::resource_never_closed::ResourceNeverClosed,
         &crate::second_run::SecondRun,
@@ -31,6 +33,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::task_not_cancelled_at_shutdown::TaskNotCancelledAtShutdown,
         &crate::testclient_loop_mix::TestclientLoopMix,
         &crate::unretrieved_exception::UnretrievedException,
+        &crate::windows_proactor::WindowsProactor,
     ]
 }
 

@@ -1,9 +1,8 @@
 //! What an incident says, in terms of the tree.
 
+use loopmend_causes::{Match, locate};
 use loopmend_model::{Frame, Incident, SubjectKind};
 use loopmend_python::lifecycle::{FunctionRef, Lifecycle};
-
-use crate::place::{Match, locate};
 
 /// An incident, read against a tree.
 #[derive(Debug)]

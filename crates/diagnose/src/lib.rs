@@ -5,14 +5,13 @@
 
 mod candidate;
 mod evidence;
-mod place;
 mod rank;
 mod refuse;
 mod rule;
 
 pub use candidate::candidates;
 pub use evidence::Evidence;
-pub use place::{Match, locate};
+pub use loopmend_causes::{Match, locate};
 pub use rank::{Answer, Ranked, diagnose, rank};
 
 /// What diagnosis asks of the catalogue of symptoms: the causes that can produce a symptom, most likely first.

@@ -24,11 +24,37 @@ pub fn is_library(path: &str) -> bool {
         || path.contains("/dist-packages/")
         || path.starts_with('<')
         || path.ends_with(".pyx")
-        || path.split("/lib/python3").nth(1).is_some()
-        || path.split('/').any(|part| {
-            let part = part.to_ascii_lowercase();
-            part.starts_with("python3") && path.to_ascii_lowercase().contains(&format!("{part}/lib/"))
-        })
+        || path.ends_with(".pxi")
+        || path.ends_with(".pxd")
+        || standard(&path).is_some()
+}
+
+/// The part of a path below the standard library's folder: `asyncio/base_events.py`.
+pub fn standard(path: &str) -> Option<String> {
+    let path = path.replace('\\', "/");
+    if path.contains("/site-packages/") || path.contains("/dist-packages/") {
+        return None;
+    }
+    for mark in ["/lib/python3", "/lib64/python3", "/lib/pypy3"] {
+        if let Some((_, rest)) = path.split_once(mark) {
+            return rest.split_once('/').map(|(_, below)| below.to_owned());
+        }
+    }
+    // Windows has `C:\Python312\Lib\asyncio\runners.py`; conda there has `C:\conda\Lib\asyncio\runners.py`.
+    let lower = path.to_ascii_lowercase();
+    let at = lower.find("/lib/")?;
+    let below = &path[at + "/lib/".len()..];
+    let known = lower[..at].contains("python")
+        || (is_windows(&path)
+            && ["asyncio/", "concurrent/", "importlib/", "unittest/"].iter().any(|own| below.starts_with(own)));
+    known.then(|| below.to_owned())
+}
+
+/// Whether a path was printed on Windows.
+pub fn is_windows(path: &str) -> bool {
+    let mut start = path.chars();
+    path.contains('\\')
+        || (start.next().is_some_and(|drive| drive.is_ascii_alphabetic()) && start.next() == Some(':'))
 }
 
 /// Finds a frame in the tree: the file with the longest tail in common, checked by the function's name and the source line.
