@@ -37,6 +37,10 @@ pub struct Found {
     pub names: Vec<String>,
     /// Symptoms (ids of the symptom catalogue) that it produces at this place, as far as it is known; empty for the page's.
     pub symptoms: Vec<&'static str>,
+    /// As a rule it prints nothing: what is seen of it is that work or an end is missing.
+    pub silent: bool,
+    /// It bites only where an exception passes by.
+    pub unwinding: bool,
     /// What the cause's own `fix` needs.
     pub detail: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -85,6 +89,8 @@ impl Found {
             functions: Vec::new(),
             names: Vec::new(),
             symptoms: Vec::new(),
+            silent: false,
+            unwinding: false,
             detail: None,
         }
     }

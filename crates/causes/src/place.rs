@@ -11,6 +11,8 @@ pub enum Match {
     Function(FunctionRef),
     /// Several files fit equally well.
     Ambiguous(Vec<FileId>),
+    /// This file fits, but has no such function: the log is of another version of it, or of another program.
+    Changed(FileId),
     /// It is Python's own or an installed library's.
     Library,
     /// It is neither the tree's nor known to be a library's.
@@ -26,6 +28,9 @@ pub fn is_library(path: &str) -> bool {
         || path.ends_with(".pyx")
         || path.ends_with(".pxi")
         || path.ends_with(".pxd")
+        // Console scripts: `/venv/bin/uvicorn`, `Scripts\uvicorn.exe\__main__.py`.
+        || path.contains(".exe/")
+        || !path.rsplit('/').next().unwrap_or_default().contains('.')
         || standard(&path).is_some()
 }
 
@@ -46,7 +51,9 @@ pub fn standard(path: &str) -> Option<String> {
     let below = &path[at + "/lib/".len()..];
     let known = lower[..at].contains("python")
         || (is_windows(&path)
-            && ["asyncio/", "concurrent/", "importlib/", "unittest/"].iter().any(|own| below.starts_with(own)));
+            && ["asyncio/", "concurrent/", "importlib/", "unittest/"]
+                .iter()
+                .any(|own| below.starts_with(own)));
     known.then(|| below.to_owned())
 }
 
@@ -59,20 +66,23 @@ pub fn is_windows(path: &str) -> bool {
 
 /// Finds a frame in the tree: the file with the longest tail in common, checked by the function's name and the source line.
 pub fn locate(life: &Lifecycle, frame: &Frame) -> Match {
-    if is_library(&frame.path) {
-        return Match::Library;
-    }
     let path = frame.path.replace('\\', "/");
+    if is_library(&frame.path) {
+        return installed(life, frame, &path).map_or(Match::Library, Match::Function);
+    }
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let same = |left: &str, right: &str| {
+        left == right || (is_windows(&frame.path) && left.eq_ignore_ascii_case(right))
+    };
     let Some(last) = parts.last() else { return Match::Elsewhere };
     let mut best: Vec<(usize, FileId)> = Vec::new();
     for file in life.files() {
         let own = &life.facts(file).path;
-        if own.rsplit('/').next() != Some(last) {
+        if !own.rsplit('/').next().is_some_and(|name| same(name, last)) {
             continue;
         }
         let common =
-            own.rsplit('/').zip(parts.iter().rev()).take_while(|(left, right)| left == *right).count();
+            own.rsplit('/').zip(parts.iter().rev()).take_while(|(left, right)| same(left, right)).count();
         // The whole of the tree's path, or two parts at least, must agree, unless the name is all there is.
         let whole = common == own.split('/').count() || common == parts.len();
         if whole || common >= 2 {
@@ -82,22 +92,61 @@ pub fn locate(life: &Lifecycle, frame: &Frame) -> Match {
     let Some(longest) = best.iter().map(|(common, _)| *common).max() else { return Match::Elsewhere };
     let mut fitting: Vec<FileId> =
         best.into_iter().filter(|(common, _)| *common == longest).map(|(_, file)| file).collect();
-    if fitting.len() > 1 {
-        let named: Vec<FileId> =
-            fitting.iter().copied().filter(|&file| function_in(life, file, frame).is_some()).collect();
-        if !named.is_empty() {
-            fitting = named;
+    for better in [has_function, has_source, has_line] {
+        if fitting.len() > 1 {
+            let those: Vec<FileId> =
+                fitting.iter().copied().filter(|&file| better(life, file, frame)).collect();
+            if !those.is_empty() {
+                fitting = those;
+            }
         }
     }
     match fitting[..] {
-        [file] => match function_in(life, file, frame) {
-            Some(id) => Match::Function(FunctionRef { file, id }),
-            None if frame.function.is_empty() => Match::Function(FunctionRef::module(file)),
-            // The file is the tree's, the function is not: another version of it.
-            None => Match::Elsewhere,
-        },
+        [file] => {
+            // A bare name says little: another program has a `main.py` too.
+            if longest == 1 && parts.len() > 1 && frame.source.is_some() && !has_source(life, file, frame) {
+                return Match::Elsewhere;
+            }
+            match function_in(life, file, frame) {
+                Some(id) => Match::Function(FunctionRef { file, id }),
+                None if frame.function.is_empty() => Match::Function(FunctionRef::module(file)),
+                None => Match::Changed(file),
+            }
+        }
         _ => Match::Ambiguous(fitting),
     }
+}
+
+/// A file of the project that is installed as a package: its whole path below `site-packages`, with the function and the
+/// source line in it.
+fn installed(life: &Lifecycle, frame: &Frame, path: &str) -> Option<FunctionRef> {
+    let below = ["/site-packages/", "/dist-packages/"]
+        .into_iter()
+        .find_map(|folder| path.rfind(folder).map(|at| &path[at + folder.len()..]))?;
+    let file = life.file(below).or_else(|| life.file(&format!("src/{below}")))?;
+    let id = function_in(life, file, frame)?;
+    (frame.source.is_none() || has_source(life, file, frame)).then_some(FunctionRef { file, id })
+}
+
+fn has_function(life: &Lifecycle, file: FileId, frame: &Frame) -> bool {
+    function_in(life, file, frame).is_some()
+}
+
+/// Whether the source line that the frame prints stands anywhere in a file; unknown is no.
+fn has_source(life: &Lifecycle, file: FileId, frame: &Frame) -> bool {
+    frame.source.as_ref().is_some_and(|source| {
+        life.text(file).lines().any(|line| {
+            let line = line.trim();
+            // Of a statement over several lines, or a long one, only a part may be printed.
+            line == source || (source.len() > 8 && line.starts_with(source.as_str()))
+        })
+    })
+}
+
+/// The same at the line that it names.
+fn has_line(life: &Lifecycle, file: FileId, frame: &Frame) -> bool {
+    let line = (frame.line as usize).checked_sub(1).and_then(|index| life.text(file).lines().nth(index));
+    line.zip(frame.source.as_ref()).is_some_and(|(line, source)| line.trim() == source)
 }
 
 fn function_in(life: &Lifecycle, file: FileId, frame: &Frame) -> Option<FunctionId> {
@@ -112,6 +161,10 @@ fn function_in(life: &Lifecycle, file: FileId, frame: &Frame) -> Option<Function
     let name = frame.function.rsplit('.').next().unwrap_or(&frame.function);
     if name == "<module>" {
         return Some(MODULE);
+    }
+    if name.starts_with('<') {
+        // A lambda or a comprehension: what it stands in, where its line is known.
+        return at_line;
     }
     if name.is_empty() {
         return at_line;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use loopmend_model::{Patch, RefusalCode};
-use loopmend_pipeline::{FixOptions, Mended};
+use loopmend_pipeline::{FixOptions, Mended, Told};
 use loopmend_project::ApplyOptions;
 
 use crate::answer;
@@ -63,8 +63,9 @@ impl Fix {
         }
         let progress = talk.progress("looking for the cause");
         let options = FixOptions { unsafe_fixes: self.unsafe_fixes };
-        let mended =
-            loopmend_pipeline::fix_incidents(&opened.tree, log.as_ref().map(|log| &*log.incidents), options);
+        let text = log.as_ref().map(Log::text).unwrap_or_default();
+        let told = log.as_ref().map(|log| Told { incidents: &log.incidents, text: &text });
+        let mended = loopmend_pipeline::fix_told(&opened.tree, told, options);
         progress.finish_and_clear();
         if let Some(log) = &log
             && mended.diagnosis.is_none()

@@ -1,5 +1,6 @@
 //! The log that a user names: a file, or standard input.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::path::Path;
@@ -67,6 +68,11 @@ impl Log {
             .into_iter()
             .find(|line| !loopmend_capture::recognise(line).is_empty())
             .map(|line| Self::of("the command line", (line + "\n").into_bytes()))
+    }
+
+    /// Its first part as text.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.head)
     }
 
     /// How it is spoken of.

@@ -2,7 +2,7 @@
 
 use loopmend_causes::{Match, locate};
 use loopmend_model::{Frame, Incident, SubjectKind};
-use loopmend_python::lifecycle::{FunctionRef, Lifecycle};
+use loopmend_python::lifecycle::{FileId, FunctionRef, Lifecycle};
 
 /// An incident, read against a tree.
 #[derive(Debug)]
@@ -19,8 +19,10 @@ pub struct Evidence<'i> {
     pub library: usize,
     /// Frames that are neither, and not in the tree.
     pub elsewhere: Vec<&'i Frame>,
-    /// Frames that several files fit.
-    pub ambiguous: Vec<&'i Frame>,
+    /// Frames that several files fit, with the files.
+    pub ambiguous: Vec<(&'i Frame, Vec<FileId>)>,
+    /// Frames whose file is in the tree, but has no such function.
+    pub changed: Vec<&'i Frame>,
 }
 
 impl<'i> Evidence<'i> {
@@ -34,6 +36,7 @@ impl<'i> Evidence<'i> {
             library: 0,
             elsewhere: Vec::new(),
             ambiguous: Vec::new(),
+            changed: Vec::new(),
         };
         for raised in &incident.exceptions {
             for frame in raised.frames.iter().rev() {
@@ -60,7 +63,8 @@ impl<'i> Evidence<'i> {
             Match::Function(function) => return Some((function, frame.line)),
             Match::Library => self.library += 1,
             Match::Elsewhere => self.elsewhere.push(frame),
-            Match::Ambiguous(_) => self.ambiguous.push(frame),
+            Match::Ambiguous(files) => self.ambiguous.push((frame, files)),
+            Match::Changed(_) => self.changed.push(frame),
         }
         None
     }

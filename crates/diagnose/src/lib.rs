@@ -8,11 +8,14 @@ mod evidence;
 mod rank;
 mod refuse;
 mod rule;
+mod silent;
+mod stranger;
 
 pub use candidate::candidates;
 pub use evidence::Evidence;
 pub use loopmend_causes::{Match, locate};
-pub use rank::{Answer, Ranked, diagnose, rank};
+pub use rank::{Answer, Ranked, described, diagnose, diagnose_each, open, rank};
+pub use silent::silent;
 
 /// What diagnosis asks of the catalogue of symptoms: the causes that can produce a symptom, most likely first.
 pub trait Symptoms {

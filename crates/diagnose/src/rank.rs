@@ -4,8 +4,9 @@ use loopmend_causes::{Found, cause};
 use loopmend_model::{Diagnosis, Incident, Location, Refusal};
 use loopmend_python::lifecycle::Lifecycle;
 
-use crate::refuse::{refused_first, unexplained};
+use crate::refuse::{ambiguous, refused_first, unexplained};
 use crate::rule::RULES;
+use crate::stranger::strangers;
 use crate::{Evidence, Symptoms};
 
 /// A finding with what the evidence says of it.
@@ -41,21 +42,63 @@ pub fn diagnose(
     found: &[Found],
     symptoms: &dyn Symptoms,
 ) -> Answer {
-    let mut open: Vec<&Incident> = Vec::new();
-    let mut refusal = None;
-    for incident in incidents {
-        match refused_first(life, incident) {
-            Some(refused) => refusal = refusal.or(Some(refused)),
-            None => open.push(incident),
-        }
-    }
+    let evidence: Vec<Evidence<'_>> =
+        incidents.iter().map(|incident| Evidence::new(life, incident)).collect();
+    let judged = judged(life, &evidence);
+    let open: Vec<&Incident> = incidents
+        .iter()
+        .zip(&judged)
+        .filter(|(_, refused)| refused.is_none())
+        .map(|(incident, _)| incident)
+        .collect();
     let ranked = rank(life, &open, found, symptoms);
     if ranked.is_empty() {
-        let refused = refusal.or_else(|| unexplained(life, incidents, symptoms));
+        let refused = judged.into_iter().flatten().next().or_else(|| unexplained(life, &evidence, symptoms));
         return Answer { refused, ..Answer::default() };
     }
-    let diagnoses = ranked.iter().map(|ranked| said(life, &found[ranked.index], ranked)).collect();
-    Answer { diagnoses, ranked, refused: None }
+    let refused = ambiguous(life, &evidence, found, &ranked);
+    let diagnoses = ranked.iter().map(|ranked| described(life, &found[ranked.index], ranked)).collect();
+    Answer { diagnoses, ranked, refused }
+}
+
+/// The same for each incident alone; whose program speaks is judged by all of them.
+pub fn diagnose_each(
+    life: &Lifecycle,
+    incidents: &[Incident],
+    found: &[Found],
+    symptoms: &dyn Symptoms,
+) -> Vec<Answer> {
+    let evidence: Vec<Evidence<'_>> =
+        incidents.iter().map(|incident| Evidence::new(life, incident)).collect();
+    judged(life, &evidence)
+        .into_iter()
+        .zip(incidents)
+        .map(|(refused, incident)| match refused {
+            Some(_) => Answer { refused, ..Answer::default() },
+            None => diagnose(life, std::slice::from_ref(incident), found, symptoms),
+        })
+        .collect()
+}
+
+/// The incidents that are not refused one by one: neither another program's nor known as ones to leave alone.
+pub fn open<'i>(life: &Lifecycle, incidents: &'i [Incident]) -> Vec<&'i Incident> {
+    let evidence: Vec<Evidence<'i>> =
+        incidents.iter().map(|incident| Evidence::new(life, incident)).collect();
+    let judged = judged(life, &evidence);
+    incidents
+        .iter()
+        .zip(judged)
+        .filter(|(_, refused)| refused.is_none())
+        .map(|(incident, _)| incident)
+        .collect()
+}
+
+fn judged(life: &Lifecycle, evidence: &[Evidence<'_>]) -> Vec<Option<Refusal>> {
+    strangers(evidence)
+        .into_iter()
+        .zip(evidence)
+        .map(|(stranger, evidence)| refused_first(life, evidence.incident).or(stranger))
+        .collect()
 }
 
 /// Points of a symptom that many errors print: without a place they are nothing.
@@ -96,7 +139,8 @@ pub fn rank(
                 }
             }
         }
-        if total.points > 0 && (total.placed || !found.doubtful) {
+        // What needs a guess, or an exception that passes by, counts only where the evidence names its place.
+        if total.points > 0 && (total.placed || !(found.doubtful || found.unwinding)) {
             ranked.push(total);
         }
     }
@@ -110,7 +154,8 @@ pub fn rank(
     ranked
 }
 
-fn said(life: &Lifecycle, found: &Found, ranked: &Ranked) -> Diagnosis {
+/// A finding as a diagnosis, with its reasons.
+pub fn described(life: &Lifecycle, found: &Found, ranked: &Ranked) -> Diagnosis {
     let mut locations: Vec<Location> = vec![found.spot.location(life)];
     for (spot, _) in &found.related {
         let location = spot.location(life);

@@ -1,6 +1,6 @@
 //! What a log says.
 
-use loopmend_diagnose::{candidates, diagnose};
+use loopmend_diagnose::{Answer, candidates, diagnose_each};
 use loopmend_model::{Candidate, Diagnosis, Incident, Note, Refusal, Tree};
 use loopmend_python::lifecycle::Lifecycle;
 
@@ -39,19 +39,18 @@ pub fn explain_incidents(incidents: Vec<Incident>, tree: Option<&Tree>) -> Expla
     let found = life.as_ref().map(loopmend_fix::detect).unwrap_or_default();
     let notes =
         tree.zip(life.as_ref()).map(|(tree, life)| crate::check::notes(tree, life)).unwrap_or_default();
+    let answers = match &life {
+        Some(life) => diagnose_each(life, &incidents, &found, &Catalogue),
+        None => incidents.iter().map(|_| Answer::default()).collect(),
+    };
     let incidents = incidents
         .into_iter()
-        .map(|incident| {
-            let mut answer = life
-                .as_ref()
-                .map(|life| diagnose(life, std::slice::from_ref(&incident), &found, &Catalogue))
-                .unwrap_or_default();
-            ExplainedIncident {
-                candidates: candidates(&incident, &Catalogue),
-                diagnosis: (!answer.diagnoses.is_empty()).then(|| answer.diagnoses.swap_remove(0)),
-                refused: answer.refused,
-                incident,
-            }
+        .zip(answers)
+        .map(|(incident, mut answer)| ExplainedIncident {
+            candidates: candidates(&incident, &Catalogue),
+            diagnosis: (!answer.diagnoses.is_empty()).then(|| answer.diagnoses.swap_remove(0)),
+            refused: answer.refused,
+            incident,
         })
         .collect();
     Explanation { incidents, notes }

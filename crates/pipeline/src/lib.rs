@@ -10,4 +10,4 @@ mod symptoms;
 
 pub use check::{Checked, check};
 pub use explain::{ExplainedIncident, Explanation, explain, explain_incidents};
-pub use mend::{FixOptions, Mended, fix, fix_incidents};
+pub use mend::{FixOptions, Mended, Told, fix, fix_incidents, fix_told};

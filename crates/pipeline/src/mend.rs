@@ -1,7 +1,7 @@
 //! From a log, or from findings alone, to one patch.
 
 use loopmend_causes::{Found, cause};
-use loopmend_diagnose::{Answer, diagnose, rank};
+use loopmend_diagnose::{Answer, described, diagnose, open, rank, silent};
 use loopmend_fix::{Wanted, detect, mend};
 use loopmend_model::{Applicability, Diagnosis, Finding, Incident, Note, Patch, Refusal, RefusalCode, Tree};
 use loopmend_python::lifecycle::Lifecycle;
@@ -32,29 +32,53 @@ pub struct Mended {
     pub remaining: Vec<Finding>,
 }
 
+/// What a log told.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'t> {
+    /// What was recognised in it.
+    pub incidents: &'t [Incident],
+    /// Its text, or the first part of it: where nothing was recognised, the program's own words are the evidence.
+    pub text: &'t str,
+}
+
 /// Diagnoses and mends a tree; nothing is written.
 pub fn fix(tree: &Tree, log: Option<&[u8]>, options: FixOptions) -> Mended {
     let incidents = log.map(|log| loopmend_capture::capture(log).incidents);
-    fix_incidents(tree, incidents.as_deref(), options)
+    let text = String::from_utf8_lossy(log.unwrap_or_default());
+    fix_told(tree, incidents.as_deref().map(|incidents| Told { incidents, text: &text }), options)
 }
 
 /// The same for a log that was read before.
-pub fn fix_incidents(tree: &Tree, incidents: Option<&[Incident]>, options: FixOptions) -> Mended {
+pub fn fix_told(tree: &Tree, told: Option<Told<'_>>, options: FixOptions) -> Mended {
     let life = Lifecycle::read(tree);
     let found = detect(&life);
-    match incidents {
-        Some(incidents) => fix_log(tree, &life, &found, incidents),
+    match told {
+        Some(told) => fix_log(tree, &life, &found, told),
         None => fix_found(tree, &life, &found, options),
     }
 }
 
-fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], incidents: &[Incident]) -> Mended {
-    let Answer { diagnoses, ranked, refused } = diagnose(life, incidents, found, &Catalogue);
+/// The same with nothing but the incidents of a log.
+pub fn fix_incidents(tree: &Tree, incidents: Option<&[Incident]>, options: FixOptions) -> Mended {
+    fix_told(tree, incidents.map(|incidents| Told { incidents, text: "" }), options)
+}
+
+fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], told: Told<'_>) -> Mended {
+    let mut answer = diagnose(life, told.incidents, found, &Catalogue);
+    if told.incidents.is_empty() {
+        answer.ranked = silent(life, told.text, found);
+        if !answer.ranked.is_empty() {
+            let diagnoses = answer.ranked.iter().map(|ranked| described(life, &found[ranked.index], ranked));
+            answer.diagnoses = diagnoses.collect();
+            answer.refused = None;
+        }
+    }
+    let Answer { diagnoses, ranked, refused } = answer;
     let mut out = Mended { diagnosis: diagnoses.first().cloned(), diagnoses, refused, ..Mended::default() };
-    if ranked.is_empty() {
+    if ranked.is_empty() || out.refused.is_some() {
         return out;
     }
-    let mut wanted = ByEvidence { incidents, first: true };
+    let mut wanted = ByEvidence { told, first: true };
     let mended = mend(life, &tree.configs, &mut wanted, &loopmend_project::settings_after);
     out.left = left(&mended);
     if mended.patch.is_none() {
@@ -71,7 +95,7 @@ fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], incidents: &[Incident
 fn fix_found(tree: &Tree, life: &Lifecycle, found: &[Found], options: FixOptions) -> Mended {
     let mut wanted = ByTrust { unsafe_too: options.unsafe_fixes };
     let diagnoses: Vec<Diagnosis> =
-        wanted.wants(life, found).into_iter().map(|index| described(life, &found[index])).collect();
+        wanted.wants(life, found).into_iter().map(|index| alone(life, &found[index])).collect();
     let mended = mend(life, &tree.configs, &mut wanted, &loopmend_project::settings_after);
     Mended {
         diagnosis: diagnoses.first().cloned(),
@@ -84,7 +108,7 @@ fn fix_found(tree: &Tree, life: &Lifecycle, found: &[Found], options: FixOptions
 }
 
 /// A finding as a diagnosis, with nothing but itself to speak for it.
-fn described(life: &Lifecycle, found: &Found) -> Diagnosis {
+fn alone(life: &Lifecycle, found: &Found) -> Diagnosis {
     let mut locations = vec![found.spot.location(life)];
     for (spot, _) in &found.related {
         let location = spot.location(life);
@@ -114,21 +138,29 @@ fn left(mended: &loopmend_fix::Mended) -> Vec<Note> {
     notes
 }
 
-/// What the log's evidence speaks for: the first cause, then those whose place it names too.
-struct ByEvidence<'i> {
-    incidents: &'i [Incident],
+/// What the log's evidence speaks for: the first cause, then those whose place it names too. Where it names no place, those of
+/// the first cause that are as likely as the first: each of them would keep the symptom alive.
+struct ByEvidence<'t> {
+    told: Told<'t>,
     first: bool,
 }
 
 impl Wanted for ByEvidence<'_> {
     fn wants(&mut self, life: &Lifecycle, found: &[Found]) -> Vec<usize> {
-        let incidents: Vec<&Incident> = self.incidents.iter().collect();
-        let ranked = rank(life, &incidents, found, &Catalogue);
+        let ranked = if self.told.incidents.is_empty() {
+            silent(life, self.told.text, found)
+        } else {
+            rank(life, &open(life, self.told.incidents), found, &Catalogue)
+        };
         let placed = ranked.iter().any(|ranked| ranked.placed);
+        let best = ranked.first().map(|best| (found[best.index].cause, best.points));
         let wanted = ranked
             .into_iter()
             .filter(|ranked| found[ranked.index].applicability != Applicability::Advice)
-            .filter(|ranked| ranked.placed || (!placed && self.first))
+            .filter(|ranked| {
+                let as_likely = best == Some((found[ranked.index].cause, ranked.points));
+                ranked.placed || (!placed && self.first && as_likely)
+            })
             .map(|ranked| ranked.index)
             .collect();
         self.first = false;

@@ -107,6 +107,7 @@ fn found(life: &Lifecycle, dropped: Dropped) -> Found {
     let function = FunctionRef { file: dropped.call.file, id: facts.function_of(dropped.call.id) };
     let mut found = Found::new(SLUG, Spot::expr(life, dropped.outermost), message);
     found.doubtful = dropped.doubtful;
+    found.silent = dropped.scheduled;
     let runs_async = facts.function(function.id).is_async;
     // A scheduled close is reported only where something ends, so that to wait for it is all that changes.
     found.applicability =

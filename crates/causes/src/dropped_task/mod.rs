@@ -165,6 +165,7 @@ fn found(life: &Lifecycle, task: &Task, lost: Lost, plan: Option<Plan>) -> Found
         (Lost::Here, Some(_)) => Applicability::Unsafe,
         (Lost::Here, None) => Applicability::Safe,
     };
+    found.silent = true;
     found.functions = task.runs.clone();
     found.functions.push(task.function);
     found.names.extend(name);

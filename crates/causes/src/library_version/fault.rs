@@ -30,10 +30,7 @@ const SHARED: &[&str] = &[
 ];
 
 /// The well-known fault that explains an incident, and the versions here that fit it.
-pub(super) fn explains(
-    life: &Lifecycle,
-    incident: &Incident,
-) -> Option<(&'static Fault, Vec<String>)> {
+pub(super) fn explains(life: &Lifecycle, incident: &Incident) -> Option<(&'static Fault, Vec<String>)> {
     let mut told: Vec<String> = incident.messages.clone();
     told.extend(incident.exceptions.iter().map(|raised| format!("{}: {}", raised.kind, raised.message)));
     if told.is_empty() {
@@ -41,28 +38,30 @@ pub(super) fn explains(
     }
     let touches = touches_tree(life, incident);
     // Python's own are told by their paths, and by `windows-proactor`.
-    faults().iter().filter(|fault| fault.confidence == "high" && fault.library != "python").find_map(|fault| {
-        let (fit, known) = versions(life, fault);
-        // Versions first: most faults are of libraries that the project does not have.
-        let unknown = fit == Fit::Unknown && in_frames(&fault.library, incident);
-        if fit != Fit::Yes && !unknown {
-            return None;
-        }
-        let message = Regex::new(&fault.message).ok()?;
-        if !told.iter().any(|line| message.is_match(line)) {
-            return None;
-        }
-        let shared = SHARED.iter().any(|line| message.is_match(line));
-        let places = places(&fault.frames);
-        let through = places.iter().any(|place| passes(incident, place));
-        // A message that only this fault prints may come through a call of the project that follows the documentation.
-        let explained = match (shared, touches) {
-            (true, true) => false,
-            (true, false) | (false, true) => fit == Fit::Yes && through,
-            (false, false) => through || places.is_empty(),
-        };
-        explained.then_some((fault, known))
-    })
+    faults().iter().filter(|fault| fault.confidence == "high" && fault.library != "python").find_map(
+        |fault| {
+            let (fit, known) = versions(life, fault);
+            // Versions first: most faults are of libraries that the project does not have.
+            let unknown = fit == Fit::Unknown && in_frames(&fault.library, incident);
+            if fit != Fit::Yes && !unknown {
+                return None;
+            }
+            let message = Regex::new(&fault.message).ok()?;
+            if !told.iter().any(|line| message.is_match(line)) {
+                return None;
+            }
+            let shared = SHARED.iter().any(|line| message.is_match(line));
+            let places = places(&fault.frames);
+            let through = places.iter().any(|place| passes(incident, place));
+            // A message that only this fault prints may come through a call of the project that follows the documentation.
+            let explained = match (shared, touches) {
+                (true, true) => false,
+                (true, false) | (false, true) => fit == Fit::Yes && through,
+                (false, false) => through || places.is_empty(),
+            };
+            explained.then_some((fault, known))
+        },
+    )
 }
 
 /// Whether the versions of this project are in a fault's ranges, and those that are known.

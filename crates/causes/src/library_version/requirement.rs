@@ -23,7 +23,9 @@ pub(super) fn fits(words: &str, version: Option<&Version>) -> Fit {
     for alternative in words.split("||") {
         let Some(bounds) = bounds(alternative.trim()) else { continue };
         known = true;
-        if version.is_some_and(|version| bounds.iter().all(|(operator, bound)| holds(version, operator, bound))) {
+        if version
+            .is_some_and(|version| bounds.iter().all(|(operator, bound)| holds(version, operator, bound)))
+        {
             return Fit::Yes;
         }
     }
@@ -39,7 +41,8 @@ fn bounds(words: &str) -> Option<Vec<(&'static str, Version)>> {
         .split(',')
         .map(|part| {
             let part = part.trim();
-            let operator = ["==", ">=", "<=", "<", ">"].into_iter().find(|operator| part.starts_with(operator))?;
+            let operator =
+                ["==", ">=", "<=", "<", ">"].into_iter().find(|operator| part.starts_with(operator))?;
             Some((operator, Version::parse(&part[operator.len()..])?))
         })
         .collect()
@@ -63,7 +66,9 @@ pub(super) fn companions(with: &str) -> Vec<(String, String)> {
     with.split(" on ")
         .filter_map(|one| {
             let one = one.trim();
-            let end = one.find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))).unwrap_or(one.len());
+            let end = one
+                .find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')))
+                .unwrap_or(one.len());
             let (name, range) = one.split_at(end);
             (!name.is_empty()).then(|| (normalised(name), range.trim().to_owned()))
         })

@@ -103,6 +103,7 @@ fn found(life: &Lifecycle, apps: &[App], index: usize) -> Found {
     );
     let first = handlers.iter().find(|at| at.phase == Phase::Startup).unwrap_or(&handlers[0]);
     let mut found = Found::new("lifespan-and-on-event", first.spot(life), message);
+    found.silent = true;
     found.related.push((Spot::expr(life, app.call), "the application is given its lifespan here".to_owned()));
     found.related.extend(
         handlers

@@ -304,6 +304,7 @@ fn found(life: &Lifecycle, site: &Site, open: Open) -> Found {
     };
     let mut found = Found::new(SLUG, spot, message);
     found.doubtful = open.doubtful;
+    found.unwinding = matches!(open.how, How::Exceptions(_));
     if let How::Some(leaks) | How::Exceptions(leaks) = &open.how {
         for leak in leaks.iter().take(3) {
             let stmt = loopmend_python::lifecycle::StmtRef { file: open.at.file, id: leak.stmt };

@@ -22,7 +22,12 @@ The traceback has asyncio's own frames only, and the program's output is complet
     prevent: "Use a current Python (3.11 or later). Only where no subprocess and no pipe is used, \
 `asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())` is a way around it. Sleeping before the end and silencing `__del__` \
 would hide real leaks.",
-    symptoms: &["ignored-proactor-del", "event-loop-closed", "proactor-selfpipe", "winerror-connection-reset"],
+    symptoms: &[
+        "ignored-proactor-del",
+        "event-loop-closed",
+        "proactor-selfpipe",
+        "winerror-connection-reset",
+    ],
 };
 
 /// Causes that leave a transport to the collector, so that the complaint is deserved.
@@ -82,7 +87,8 @@ fn is_noise(incident: &Incident) -> bool {
     });
     named
         || frames().any(|frame| {
-            frame.path.contains("proactor_events") && matches!(frame.function.as_str(), "__del__" | "_call_connection_lost")
+            frame.path.contains("proactor_events")
+                && matches!(frame.function.as_str(), "__del__" | "_call_connection_lost")
         })
 }
 
@@ -114,5 +120,5 @@ fn leaves_open(life: &Lifecycle) -> bool {
             cause.detect(life, &mut report);
         }
     }
-    report.into_found().iter().any(|found| !found.doubtful)
+    report.into_found().iter().any(|found| !found.doubtful && !found.unwinding)
 }
