@@ -2,6 +2,7 @@
 
 mod closer;
 pub(crate) mod mend;
+mod own_attribute;
 mod own_object;
 mod per_call;
 pub(crate) mod words;

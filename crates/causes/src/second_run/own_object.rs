@@ -189,7 +189,7 @@ fn local_name(life: &Lifecycle, function: FunctionRef, name: &Name) -> String {
 }
 
 /// The statements from the first use to the last of the body in `async with`.
-fn wrap(
+pub fn wrap(
     life: &Lifecycle,
     draft: &mut Draft,
     function: FunctionRef,

@@ -10,7 +10,7 @@ use loopmend_python::facts::{BindingKind, Definition, ExprKind, MODULE, StmtKind
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, Lookup, Place, Run};
 
 use super::closer::{After, Closer, closer, free_name, method};
-use super::own_object;
+use super::{own_attribute, own_object};
 use crate::carried::{Group, Object};
 use crate::{Declined, Mend};
 
@@ -27,7 +27,8 @@ enum End {
 pub fn mend(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
     if let [only] = group.objects.as_slice()
         && !group.serves()
-        && let Ok(mend) = own_object::mend(life, &only.object)
+        && let Ok(mend) =
+            own_object::mend(life, &only.object).or_else(|_| own_attribute::mend(life, &only.object))
     {
         return Ok(mend);
     }
