@@ -6,7 +6,7 @@ use loopmend_python::edit::{Edit, Source, make_async};
 use loopmend_python::facts::{Definition, Name};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, Origin, Run, RunKind, UseKind};
 
-use super::awaited;
+use super::{Region, awaited};
 use crate::Declined;
 use crate::carried::steps_in;
 
@@ -56,15 +56,23 @@ impl Hoist {
             edits.extend(make_async(source, facts.function(function.id).range)?);
             let runs = steps_in(life, function).into_iter().chain(self.calls_in(life, function));
             for run in runs {
-                if run.kind == RunKind::OnLoop {
-                    return Err(Declined::because(
-                        "a step keeps a loop of its own: make the steps coroutines and await them in turn by hand",
-                    ));
-                }
                 edits.extend(awaited(life, source, &run)?);
             }
         }
         Ok(edits)
+    }
+}
+
+/// The whole body of a function, as the place of its loop's handles.
+pub fn body_of(life: &Lifecycle, function: FunctionRef) -> Region {
+    let facts = life.facts(function.file);
+    Region {
+        file: function.file,
+        function,
+        stmts: facts.function(function.id).body.to_vec(),
+        runs: steps_in(life, function),
+        hoisted: Vec::new(),
+        returns: false,
     }
 }
 

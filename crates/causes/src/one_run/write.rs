@@ -13,7 +13,7 @@ use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, Run, R
 use ruff_text_size::Ranged;
 
 use super::handles::Handles;
-use super::hoist::is_step;
+use super::hoist::{body_of, is_step};
 use super::variables::Variables;
 use super::{Hoist, Region, awaited};
 use crate::carried::steps_in;
@@ -40,7 +40,11 @@ pub struct Endings {
 pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Mend, Declined> {
     let facts = life.facts(region.file);
     let source = Source::parse(&facts.path, life.text(region.file).to_string());
-    let handles = Handles::of(life, region)?;
+    let mut handles = Handles::of(life, region)?;
+    for &function in &region.hoisted {
+        handles.stmts.extend(Handles::of(life, &body_of(life, function))?.stmts);
+    }
+    handles.stmts.sort_by_key(|&stmt| facts.stmt(stmt).range.start());
     let variables = Variables::of(life, region, &handles.names)?;
     let name = name(life, region)?;
     let mut mend = Mend::new(Applicability::Unsafe);

@@ -57,8 +57,8 @@ impl Cause for SecondRun {
 
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
         for group in carried(life) {
-            // Two ways of running, or a close alone in the second run: causes of their own.
-            if !group.mixed() && !group.only_closed() {
+            // Two ways of running are a cause of their own.
+            if !group.mixed() {
                 report.add(found(life, &group));
             }
         }

@@ -59,6 +59,10 @@ pub fn message(life: &Lifecycle, group: &Group, place: usize) -> String {
     let how = callee(life, spoken(group, place));
     let verb = if group.objects.len() > 1 { "belong" } else { "belongs" };
     match group.again() {
+        _ if group.only_closed() => format!(
+            "`{how}` starts a second event loop only to close {objects}, which {verb} to the loop of an earlier run; that loop is \
+             closed by then, so the close fails or leaves its connections open"
+        ),
         Some(_) => format!(
             "`{how}` runs again and again, each time on a new event loop, around {objects}, which {verb} to the loop of the \
              first run; the second run finds that loop closed"

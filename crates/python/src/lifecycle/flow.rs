@@ -482,8 +482,14 @@ impl Tracer<'_> {
                 self.note(expr, element, UseKind::Method { name: attr.clone(), call, awaited });
                 if element {
                     match attr.as_str() {
-                        "pop" | "popleft" | "get" | "setdefault" | "get_nowait" | "popitem" => {
+                        "pop" | "popleft" | "get" | "setdefault" | "get_nowait" => {
                             self.push(call, false, false)
+                        }
+                        // `key, value = d.popitem()`, `for key, value in d.items()`.
+                        "popitem" | "items" if self.pair(call).is_some() => {
+                            if let Some(target) = self.pair(call) {
+                                self.assign(call, target, false);
+                            }
                         }
                         "values" | "copy" | "items" => self.push(call, true, false),
                         _ => {}
@@ -494,11 +500,57 @@ impl Tracer<'_> {
         }
     }
 
+    /// The second name of a pair that a dict's items are unpacked into, in a statement or a comprehension; also of
+    /// `list(d.items())`.
+    fn pair(&self, call: ExprRef) -> Option<ExprRef> {
+        let facts = self.life.facts(call.file);
+        let mut at = call.id;
+        let target = loop {
+            match facts.expr(at).parent {
+                Parent::Stmt(stmt) => {
+                    break match &facts.stmt(stmt).kind {
+                        StmtKind::Assign { targets, value } if *value == at && targets.len() == 1 => {
+                            targets[0]
+                        }
+                        StmtKind::For { target, iter, .. } if *iter == at => *target,
+                        _ => return None,
+                    };
+                }
+                Parent::Expr(up) => match &facts.expr(up).kind {
+                    ExprKind::Comprehension { generators, .. } => {
+                        break generators
+                            .iter()
+                            .find(|(_, iter, _)| *iter == at)
+                            .map(|(target, ..)| *target)?;
+                    }
+                    ExprKind::Call { func, args, .. }
+                        if args.first() == Some(&at)
+                            && facts.name_of(*func).is_some_and(|name| {
+                                matches!(name.as_str(), "list" | "tuple" | "sorted" | "reversed")
+                            }) =>
+                    {
+                        at = up;
+                    }
+                    _ => return None,
+                },
+                Parent::None => return None,
+            }
+        };
+        match &facts.expr(target).kind {
+            ExprKind::Tuple(items) if items.len() == 2 => Some(call.with(items[1])),
+            _ => None,
+        }
+    }
+
     /// The object is given to a call.
     fn argument(&mut self, expr: ExprRef, element: bool, call: ExprRef, argument: &Argument, starred: bool) {
         let life = self.life;
         let facts = life.facts(call.file);
         let ExprKind::Call { func, .. } = facts.expr(call.id).kind else { return };
+        if self.awaited && !element && matches!(facts.expr(expr.id).kind, ExprKind::Call { .. }) {
+            // `pool = loop.run_until_complete(create_pool())`.
+            self.run_result(call, false);
+        }
         let whole = element && starred;
         let mut outside = false;
         for value in life.infer(call.with(func)).iter() {
