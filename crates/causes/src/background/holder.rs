@@ -126,7 +126,14 @@ pub fn free_local(facts: &Facts, function: FunctionId, wanted: &[&str]) -> Strin
 }
 
 /// Lets a set hold the task that a dropped call starts: names it where it has no name, adds it, and lets it go when done.
-pub fn hold(life: &Lifecycle, draft: &mut Draft, call: ExprRef, set: &str) -> Result<(), crate::Declined> {
+/// `callback` is a further done callback.
+pub fn hold(
+    life: &Lifecycle,
+    draft: &mut Draft,
+    call: ExprRef,
+    set: &str,
+    callback: Option<&str>,
+) -> Result<(), crate::Declined> {
     let facts = life.facts(call.file);
     let Some(stmt) = facts.stmt_of(call.id) else {
         return Err(crate::Declined::because("keep the task in a set by hand: its statement was not found"));
@@ -140,24 +147,28 @@ pub fn hold(life: &Lifecycle, draft: &mut Draft, call: ExprRef, set: &str) -> Re
             let name = free_local(facts, function, &["task", "background_task", "started"]);
             // What follows the call: nothing, or a chained `.add_done_callback(…)`.
             let rest = &text[loopmend_python::facts::TextRange::new(call_range.end(), stmt_range.end())];
-            let start = &text[call_range];
+            let chained = rest.trim_start().starts_with('.');
+            let start = if chained { &text[call_range] } else { &text[stmt_range] };
             let mut lines =
                 format!("{name} = {start}\n{set}.add({name})\n{name}.add_done_callback({set}.discard)");
-            if !rest.trim().is_empty() {
+            if chained {
                 lines += &format!("\n{name}{}", rest.trim());
+            }
+            if let Some(callback) = callback {
+                lines += &format!("\n{name}.add_done_callback({callback})");
             }
             if start.contains('\n') || rest.contains('\n') {
                 // Lines of a call over several lines stay as they are.
                 let behind = lines[format!("{name} = {start}\n").len()..].to_owned();
                 draft.step(|now| {
                     let mut edits = insert_after(now, stmt_range, &behind)?;
-                    if !rest.is_empty() {
+                    if chained {
                         edits.push(Edit::deletion(loopmend_python::facts::TextRange::new(
                             call_range.end(),
                             stmt_range.end(),
                         )));
                     }
-                    edits.insert(0, Edit::insertion(call_range.start(), format!("{name} = ")));
+                    edits.insert(0, Edit::insertion(stmt_range.start(), format!("{name} = ")));
                     Ok(edits)
                 })?;
             } else {

@@ -2,9 +2,9 @@
 
 use loopmend_python::edit::{
     Comments, Draft, Edit, ImportRequest, Refused, Source, delete_statements, import_edits, insert_after,
-    insert_at_end, insert_before, take_statement, wrap_statements,
+    insert_at_end, insert_before, replace_expr, take_statement, wrap_statements,
 };
-use loopmend_python::facts::{ExprKind, Facts, StmtId, TextRange};
+use loopmend_python::facts::{ExprId, ExprKind, Facts, StmtId, TextRange};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, Task};
 
 use super::ending::{Closed, closed_around, yield_behind};
@@ -144,6 +144,15 @@ impl Plan {
         let facts = life.facts(self.call.file);
         let range = |stmt: StmtId| facts.stmt(stmt).range;
         let mut start = self.named(facts, handle);
+        if let Ending::Behind(_) = ending
+            && let Some(coroutine) = self.alone(facts, handle)
+        {
+            // Nothing runs beside it: the coroutine is awaited where it stands.
+            let text = life.source(self.call.with(coroutine)).to_owned();
+            let call = facts.expr(self.call.id).range;
+            draft.step(|now| replace_expr(now, call, &format!("await {text}")))?;
+            return Ok(());
+        }
         let list = (handle.unnamed && handle.many).then(|| format!("{} = []", handle.text));
         match ending {
             Ending::Rest(first, last) => draft.step(|now| {
@@ -177,6 +186,17 @@ impl Plan {
             draft.step(|now| insert_before(now, range(level), &list))?;
         }
         Ok(())
+    }
+
+    /// The coroutine of a task that has no name and nothing else to it.
+    fn alone(&self, facts: &Facts, handle: &Handle) -> Option<ExprId> {
+        if !handle.unnamed || handle.many {
+            return None;
+        }
+        match &facts.expr(self.call.id).kind {
+            ExprKind::Call { args, keywords, .. } if keywords.is_empty() && args.len() == 1 => Some(args[0]),
+            _ => None,
+        }
     }
 
     /// The edits that give an unnamed task its name.

@@ -1,6 +1,6 @@
 //! Waiting at an application's shutdown for tasks that its handlers have started.
 
-use loopmend_python::edit::{Draft, ImportRequest, Source, insert_after, insert_before};
+use loopmend_python::edit::{Draft, ImportRequest, Source, import_edits, insert_after, insert_before};
 use loopmend_python::facts::{BindingKind, ExprKind, Facts, Slot, StmtId, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, Root, Task};
 
@@ -87,7 +87,8 @@ impl Drain {
             let (lines, requests) = stop.lines(life, self.file, &own);
             let body = lines.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n");
             let generator = format!("async def {FINISH}(app):\n    yield\n{body}");
-            let register = format!("{app}.cleanup_ctx.append({FINISH})");
+            let finish = self.local(&source, FINISH);
+            let register = format!("{app}.cleanup_ctx.append({finish})");
             let at = facts.stmt(*behind).range;
             if let Some(module) = &self.import {
                 let mut other = Draft::new(&source);
@@ -117,6 +118,7 @@ impl Drain {
             mend.edit(life, self.file, draft.edits());
             return Ok(());
         }
+        let stop = Stop { handle: self.local(&source, set), ..stop };
         let (lines, mut requests) = stop.lines(life, self.shutdown, &source);
         let (How::Before(stmt) | How::Behind(stmt)) = self.how else { return Ok(()) };
         let at = facts.stmt(stmt).range;
@@ -137,6 +139,16 @@ impl Drain {
         }
         mend.edit(life, self.file, draft.edits());
         Ok(())
+    }
+}
+
+impl Drain {
+    /// The expression for a name of the task's file in the shutdown's file, once it is imported.
+    fn local(&self, source: &Source, name: &str) -> String {
+        let request = self.import.as_ref().map(|module| ImportRequest::from(module, name));
+        request
+            .and_then(|request| import_edits(source, &[request]).1.into_iter().next())
+            .unwrap_or_else(|| name.to_owned())
     }
 }
 

@@ -1,6 +1,7 @@
 //! `dropped-task`: the result of `create_task` is not kept.
 
 mod drain;
+mod weak;
 
 use std::sync::Arc;
 
@@ -92,13 +93,11 @@ impl Cause for DroppedTask {
             plan.carry_out(life, &mut mend)?;
             return Ok(mend);
         }
-        if let Lost::Weakly(_) = detail.lost {
-            return Err(Declined::because(
-                "keep the tasks in a plain `set` and take each out with `add_done_callback`",
-            ));
+        if let Lost::Weakly(put) = detail.lost {
+            return weak::mend(life, found, detail.call, put);
         }
         let holder = Holder::of(life, file);
-        hold(life, &mut draft, detail.call, &holder.name)?;
+        hold(life, &mut draft, detail.call, &holder.name, None)?;
         draft.step(|now| holder.define(now, None))?;
         let mut mend = Mend::new(found.applicability);
         match &detail.drain {
@@ -161,7 +160,7 @@ fn found(life: &Lifecycle, task: &Task, lost: Lost, plan: Option<Plan>) -> Found
     };
     let mut found = Found::new(SLUG, Spot::expr(life, task.call), message);
     found.applicability = match (lost, &plan) {
-        (Lost::Weakly(_), _) => Applicability::Advice,
+        (Lost::Weakly(_), _) => Applicability::Unsafe,
         (Lost::Here, Some(_)) => Applicability::Unsafe,
         (Lost::Here, None) => Applicability::Safe,
     };

@@ -1,13 +1,13 @@
 //! A done callback that looks, or a look at what `asyncio.wait` gives.
 
-use loopmend_python::edit::{Draft, Edit, Source, insert_after, insert_before, replace_statement};
+use loopmend_python::edit::{Draft, Source, insert_after, insert_before, replace_statement};
 use loopmend_python::facts::StmtKind;
 use loopmend_python::lifecycle::Lifecycle;
 use ruff_python_ast::Stmt;
 use ruff_text_size::Ranged;
 
 use super::unseen::{Unseen, alone, name};
-use crate::background::{free_local, import, logger};
+use crate::background::{Holder, Plan, free_local, hold, import, logger};
 use crate::{Declined, Found, Mend};
 
 pub(super) fn mend(life: &Lifecycle, found: &Found, unseen: &Unseen) -> Result<Mend, Declined> {
@@ -20,6 +20,13 @@ pub(super) fn mend(life: &Lifecycle, found: &Found, unseen: &Unseen) -> Result<M
     let named = name(life, unseen.call);
     if named.is_none() && dropped.is_none() {
         return examined(life, unseen, mend);
+    }
+    if dropped.is_some()
+        && let Some(task) = life.tasks().iter().find(|task| task.call == unseen.call)
+        && let Some(plan) = Plan::of(life, task).filter(|plan| plan.closes.is_some() && plan.handle.is_some())
+    {
+        plan.carry_out(life, &mut mend)?;
+        return Ok(mend);
     }
     let source = source_of(life, file)?;
     let (request, log) = logger(life, file, &source);
@@ -34,15 +41,11 @@ pub(super) fn mend(life: &Lifecycle, found: &Found, unseen: &Unseen) -> Result<M
     if let Some((stmt, name)) = named {
         let range = facts.stmt(stmt).range;
         draft.step(|now| insert_after(now, range, &format!("{name}.add_done_callback({callback})")))?;
-    } else if let Some(stmt) = dropped {
-        let name = free_local(facts, facts.stmt(stmt).function, &["task", "background_task", "started"]);
-        let range = facts.stmt(stmt).range;
-        draft.step(|now| {
-            let mut edits =
-                vec![Edit::insertion(facts.expr(unseen.call.id).range.start(), format!("{name} = "))];
-            edits.extend(insert_after(now, range, &format!("{name}.add_done_callback({callback})"))?);
-            Ok(edits)
-        })?;
+    } else if dropped.is_some() {
+        let holder = Holder::of(life, file);
+        hold(life, &mut draft, unseen.call, &holder.name, Some(&callback))?;
+        draft.step(|now| holder.define(now, None))?;
+        mend.declared.added.extend(["set", "add"].map(str::to_owned));
     }
     draft.step(|now| {
         let first =

@@ -81,7 +81,7 @@ pub(super) fn unseen(life: &Lifecycle, task: &Task) -> Option<Unseen> {
         return None;
     }
     // What only goes on until it is cancelled is for other causes.
-    if wait.is_none() && cancelled {
+    if wait.is_none() && (cancelled || !task.runs.iter().any(|&function| can_fail(life, function))) {
         return None;
     }
     Some(Unseen { call: task.call, wait, doubtful: wait.is_none() || cancelled })
@@ -141,6 +141,27 @@ fn asks(life: &Lifecycle, function: FunctionRef) -> bool {
             if matches!(attr.as_str(), "exception" | "result"));
     });
     found
+}
+
+/// Whether something in a function, or in what it calls, is seen to fail: it raises, or awaits more than asyncio's own.
+fn can_fail(life: &Lifecycle, function: FunctionRef) -> bool {
+    life.reachable(function).into_iter().any(|at| {
+        let facts = life.facts(at.file);
+        let mut found = false;
+        facts.walk(&facts.function(at.id).body, &mut |stmt| {
+            found |= matches!(facts.stmt(stmt).kind, StmtKind::Raise { exc: Some(_), .. });
+        });
+        facts.body_exprs(at.id, &mut |id| {
+            if let ExprKind::Await(value) = facts.expr(id).kind
+                && !found
+            {
+                let call = ExprRef { file: at.file, id: value };
+                found = life.callees(call).is_empty()
+                    && !life.callee_paths(call).iter().any(|path| path.starts_with("asyncio."));
+            }
+        });
+        found
+    })
 }
 
 /// Whether all that a function does stands in a `try` that catches every `Exception`, or cannot fail.

@@ -203,9 +203,8 @@ impl Lifecycle {
             },
             UseKind::Attribute { name, expr } if name == "cancel" => Some(TaskActKind::Cancelled(*expr)),
             UseKind::Argument { call, .. } => self.handed_to(*call),
-            UseKind::Stored(place) => {
-                self.weakly(place).map_or_else(|| Some(TaskActKind::Kept(place.clone())), |_| None)
-            }
+            // A container that was given the task is noted as kept too: what it is was looked at there.
+            UseKind::Stored(place) => (!self.is_weak(at.expr)).then(|| TaskActKind::Kept(place.clone())),
             UseKind::Returned(function) => {
                 let lambda = self.facts(function.file).function(function.id).name == "<lambda>";
                 (lambda || self.call_sites(*function).is_empty()).then_some(TaskActKind::Handed)
@@ -282,13 +281,6 @@ impl Lifecycle {
             Value::Instance(Kind::External(class), _) => class.starts_with("weakref.Weak"),
             _ => false,
         })
-    }
-
-    /// The element of a weak container is stored nowhere else by that.
-    fn weakly(&self, place: &Place) -> Option<()> {
-        let Place::Local(function, name) = place else { return None };
-        let load = self.loads_of(function.file, function.id, name).into_iter().next()?;
-        self.is_weak(load).then_some(())
     }
 
     /// Whether a call is an expression statement.
