@@ -56,6 +56,7 @@ pub(crate) struct App {
 pub(crate) struct Lifespan {
     /// The expression that gives it: the value of `lifespan=`, of an assignment to `lifespan_context`, or the argument of
     /// `cleanup_ctx.append`.
+    #[expect(dead_code, reason = "where a message points to the lifespan that is given")]
     pub given: ExprRef,
     /// What it is.
     pub kind: LifespanKind,

@@ -7,7 +7,7 @@ use loopmend_python::edit::{
 };
 use loopmend_python::facts::{BindingKind, Definition, MODULE, TextRange};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle};
-use ruff_text_size::Ranged as _;
+use ruff_text_size::Ranged;
 
 use super::gather::statement;
 use super::handler::{Handler, Registration};
@@ -86,7 +86,7 @@ fn delete_all(source: &Source, gone: &BTreeSet<(u32, u32)>) -> Result<Vec<Edit>,
     for &(start, end) in gone {
         let range = TextRange::new(start.into(), end.into());
         let Some(found) = source.statement_at(range) else { continue };
-        let block = found.body.first().map_or(range, |first| first.range());
+        let block = found.body.first().map_or(range, Ranged::range);
         run = match run {
             Some((known, index, same)) if same == block && found.index == index + 1 => {
                 Some((known.cover(range), found.index, block))

@@ -5,17 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopmend_python::edit::{
     Edit, ImportRequest, Source, docstring, is_placeholder, take_block, take_statement,
 };
-use loopmend_python::facts::{
-    BindingKind, ExprId, ExprKind, FunctionId, Name, Parent, StmtId, StmtKind, TextRange,
-};
-use loopmend_python::lifecycle::{
-    ExprRef, FileId, FunctionRef, Kind, Lifecycle, Lookup, Origin, UseKind, Value,
-};
+use loopmend_python::facts::{BindingKind, ExprKind, MODULE, Name, StmtId, StmtKind, TextRange};
+use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, Lookup, Value};
 
 use ruff_text_size::{Ranged, TextSize};
 
 use super::compose::Step;
 use super::handler::{Handler, Phase, Registration};
+use super::names::{free_names, locals, reads_free, referenced, visible};
 use super::reach::{given, given_by, named, named_by};
 use crate::Declined;
 
@@ -45,8 +42,8 @@ pub(crate) struct Gathered {
     pub shutdown: Vec<Step>,
     /// Names that the lifespan must declare global.
     pub globals: Vec<Name>,
-    /// Functions that other modules define and the steps call: file and name.
-    pub imports: BTreeSet<(FileId, Name)>,
+    /// Functions that other modules define and the steps call: file, name, and the name they are called by.
+    pub imports: BTreeSet<(FileId, Name, Name)>,
     /// Imports that the steps need as they are in the file of the registration.
     pub requests: Vec<ImportRequest>,
     /// Definitions that are no longer needed.
@@ -151,113 +148,6 @@ fn plain(life: &Lifecycle, home: &Home, function: FunctionRef) -> bool {
         && free_names(life, function).iter().all(|(name, scope)| visible(life, home, name, *scope))
 }
 
-/// Whether anything but its registration uses a function.
-pub(crate) fn referenced(life: &Lifecycle, function: FunctionRef) -> bool {
-    let used = life
-        .flow(Origin::Function(function), false)
-        .uses
-        .iter()
-        .any(|at| !matches!(at.kind, UseKind::Decorator(_) | UseKind::Stored(_) | UseKind::Dropped));
-    if used {
-        return true;
-    }
-    let facts = life.facts(function.file);
-    let of = facts.function(function.id);
-    if facts.loads.get(&of.name).is_some_and(|loads| {
-        let scope = of.parent.unwrap_or(loopmend_python::facts::MODULE);
-        !loads.is_empty() && !life.loads_of(function.file, scope, &of.name).is_empty()
-    }) {
-        return true;
-    }
-    // Patched or exported by a string.
-    let module = facts.module.rsplit('.').next().unwrap_or(&facts.module);
-    let dotted = format!("{module}.{}", of.name);
-    life.files().any(|file| life.text(file).contains(&dotted))
-        || facts.exprs.iter().any(|expr| {
-            matches!(&expr.kind, ExprKind::Str(text) if **text == *of.name)
-                && matches!(expr.parent, Parent::Expr(up) if matches!(facts.expr(up).kind, ExprKind::List(_) | ExprKind::Tuple(_)))
-        })
-}
-
-fn locals(life: &Lifecycle, function: FunctionRef) -> Vec<Name> {
-    let facts = life.facts(function.file);
-    let globals = &facts.function(function.id).globals;
-    let mut names: Vec<Name> =
-        facts.scopes[function.id.index()].keys().filter(|name| !globals.contains(name)).cloned().collect();
-    names.sort_unstable();
-    names
-}
-
-fn within(life: &Lifecycle, function: FunctionRef, scope: FunctionId) -> bool {
-    let facts = life.facts(function.file);
-    let mut at = Some(scope);
-    while let Some(id) = at {
-        if id == function.id {
-            return true;
-        }
-        at = facts.function(id).parent;
-    }
-    false
-}
-
-/// Reads of names in a function and those inside it.
-fn reads(life: &Lifecycle, function: FunctionRef) -> Vec<ExprRef> {
-    let facts = life.facts(function.file);
-    let range = facts.function(function.id).range;
-    let mut found: Vec<ExprRef> = facts
-        .exprs
-        .iter()
-        .enumerate()
-        .filter(|(_, expr)| matches!(expr.kind, ExprKind::Name(_)) && range.contains_range(expr.range))
-        .map(|(index, _)| ExprRef { file: function.file, id: ExprId::new(index) })
-        .filter(|expr| within(life, function, facts.function_of(expr.id)))
-        .collect();
-    found.sort_unstable();
-    found
-}
-
-/// Whether a function uses a name that is not its own.
-fn reads_free(life: &Lifecycle, function: FunctionRef, name: &Name) -> bool {
-    let facts = life.facts(function.file);
-    facts.function(function.id).globals.contains(name)
-        || reads(life, function).into_iter().any(|expr| {
-            facts.name_of(expr.id) == Some(name)
-                && match life.lookup(expr, name) {
-                    Lookup::Bound(scope, _) => !within(life, function, scope.id),
-                    _ => true,
-                }
-        })
-}
-
-/// Names of functions around that a function uses, with the scope that binds each.
-fn free_names(life: &Lifecycle, function: FunctionRef) -> BTreeSet<(Name, FunctionRef)> {
-    let facts = life.facts(function.file);
-    reads(life, function)
-        .into_iter()
-        .filter_map(|expr| {
-            let name = facts.name_of(expr.id)?;
-            match life.lookup(expr, name) {
-                Lookup::Bound(scope, _) if !within(life, function, scope.id) => Some((name.clone(), scope)),
-                _ => None,
-            }
-        })
-        .collect()
-}
-
-/// Whether a name of this scope means the same in the lifespan (the application is renamed).
-fn visible(life: &Lifecycle, home: &Home, name: &Name, scope: FunctionRef) -> bool {
-    if home.aliases.contains(name) {
-        return true;
-    }
-    if scope.is_module() {
-        return scope.file == home.file;
-    }
-    Some(scope) != home.gone
-        && scope.file == home.file
-        && std::iter::successors(Some(home.scope.id), |&at| life.facts(home.file).function(at).parent)
-            .any(|at| at == scope.id)
-}
-
 impl Gathering<'_> {
     fn source(&mut self, file: FileId) -> Source {
         let life = self.life;
@@ -358,10 +248,7 @@ impl Gathering<'_> {
             (None, Some(function)) => {
                 let facts = life.facts(function.file);
                 let of = facts.function(function.id);
-                let scope = FunctionRef {
-                    file: function.file,
-                    id: of.parent.unwrap_or(loopmend_python::facts::MODULE),
-                };
+                let scope = FunctionRef { file: function.file, id: of.parent.unwrap_or(MODULE) };
                 let twice = facts.scopes[scope.id.index()].get(&of.name).is_some_and(|all| all.len() > 1);
                 let foreign = scope.is_module() && function.file != self.home.file;
                 if twice || !(foreign || visible(life, self.home, &of.name, scope)) || of.class.is_some() {
@@ -370,11 +257,9 @@ impl Gathering<'_> {
                         of.name
                     )));
                 }
-                if foreign {
-                    self.found.imports.insert((function.file, of.name.clone()));
-                }
-                self.found.added.push(of.name.to_string());
-                self.called(&of.name, of.is_coroutine())
+                let local = if foreign { self.import(function.file, &of.name) } else { of.name.clone() };
+                self.found.added.push(local.to_string());
+                called(&local, of.is_coroutine())
             }
             (Some(value), _) => self.value(value, handler)?,
             (None, None) => return Err(Declined::because("a handler was not found; move it by hand")),
@@ -389,9 +274,16 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    fn called(&self, text: &str, awaited: bool) -> Step {
-        let awaited = if awaited { "await " } else { "" };
-        Step { text: format!("{awaited}{text}()\n"), ..Step::default() }
+    /// The name by which the lifespan calls a function of another module.
+    fn import(&mut self, file: FileId, name: &Name) -> Name {
+        let home = self.life.facts(self.home.file);
+        let taken = home.scopes.iter().any(|scope| scope.contains_key(name))
+            || self.found.imports.iter().any(|(other, _, local)| *other != file && local == name);
+        let module = &self.life.facts(file).module;
+        let module = module.rsplit('.').next().unwrap_or(module);
+        let local = if taken { Name::new(format!("{module}_{name}")) } else { name.clone() };
+        self.found.imports.insert((file, name.clone(), local.clone()));
+        local
     }
 
     /// A handler given as an expression: its call.
@@ -425,7 +317,11 @@ impl Gathering<'_> {
                     });
                     match import {
                         Some(None) => {
-                            self.found.imports.insert((scope.file, name));
+                            if self.import(scope.file, &name) != name {
+                                return Err(Declined::because(format!(
+                                    "`{name}` means something else where the lifespan would stand; move the handler by hand"
+                                )));
+                            }
                             continue;
                         }
                         Some(Some(request)) => {
@@ -442,12 +338,14 @@ impl Gathering<'_> {
             }
         }
         let edits = self.renamed(facts.expr(value.id).range, value.file);
-        let shift = facts.expr(value.id).range;
-        let source = self.source(value.file);
-        let after = source.with(&edits)?;
-        let grown = after.text().len() as i64 - source.text().len() as i64;
-        let end = (i64::from(shift.end().to_u32()) + grown).max(0) as u32;
-        let text = after.slice(TextRange::new(shift.start(), end.into())).to_owned();
+        let range = facts.expr(value.id).range;
+        let text = Source::parse("", life.source(value)).with(
+            &edits
+                .into_iter()
+                .map(|edit| Edit::replacement(edit.range - range.start(), edit.content))
+                .collect::<Vec<_>>(),
+        )?;
+        let text = text.text();
         let gives = receiver(life, value, &facts.expr(value.id).kind);
         if let ExprKind::Lambda(function) = facts.expr(value.id).kind {
             let of = facts.function(function);
@@ -465,11 +363,16 @@ impl Gathering<'_> {
         })?;
         let last = facts.dotted(value.id).map(|dotted| dotted.rsplit('.').next().unwrap_or("").to_owned());
         self.found.added.extend(last);
-        let mut step = self.called(&text, awaited);
+        let mut step = called(text, awaited);
         step.gives.extend(gives.clone());
         step.names.extend(gives);
         Ok(step)
     }
+}
+
+fn called(text: &str, awaited: bool) -> Step {
+    let awaited = if awaited { "await " } else { "" };
+    Step { text: format!("{awaited}{text}()\n"), ..Step::default() }
 }
 
 /// The object whose method a handler is (`database.connect`).
@@ -495,7 +398,6 @@ fn awaited(life: &Lifecycle, value: ExprRef, handler: &Handler) -> Option<bool> 
                 resource.ended_by(method).or(resource.start.as_ref().filter(|start| start.method == method));
             known.or(resource.close.first()).map(|close| close.awaited)
         }
-        Value::Instance(Kind::External(_), _) => None,
         _ => None,
     })
 }
@@ -503,7 +405,7 @@ fn awaited(life: &Lifecycle, value: ExprRef, handler: &Handler) -> Option<bool> 
 fn comments_above(source: &Source, def: TextRange) -> String {
     let Some(found) = source.statement_at(def) else { return String::new() };
     let lines = TextRange::new(source.comments_above(found), source.first_line(found));
-    source.slice(lines).lines().map(|line| format!("{}\n", line.trim())).collect()
+    source.slice(lines).lines().flat_map(|line| [line.trim(), "\n"]).collect()
 }
 
 /// Whether a blank line stands between the end of a statement and the next one with its comments.

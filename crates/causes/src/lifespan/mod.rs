@@ -11,18 +11,20 @@ mod gather;
 mod handler;
 mod made;
 mod modules;
+mod names;
 mod order;
 mod reach;
 mod registered;
 
-pub(crate) use app::{App, Framework, Lifespan, LifespanKind, yields};
+pub(crate) use app::{App, Framework, Lifespan};
 pub(crate) use compose::{Step, compose};
 pub(crate) use edits::{elsewhere, source, unregister};
-pub(crate) use gather::{Gathered, Home, gather, referenced, statement};
+pub(crate) use gather::{Gathered, Home, gather, statement};
 pub(crate) use handler::{Handler, Phase, Registration};
 pub(crate) use made::apps;
-pub(crate) use modules::{circular, module_name, written_module};
-pub(crate) use reach::{given, given_by, key, named, named_by};
+pub(crate) use modules::{circular, imports, module_name};
+pub(crate) use names::referenced;
+pub(crate) use reach::{given_by, named_by};
 pub(crate) use registered::with_routers;
 
 #[cfg(test)]

@@ -1,7 +1,46 @@
 //! How one file of the tree imports from another.
 
+use std::collections::BTreeMap;
+
+use loopmend_python::edit::{ImportRequest, Source, import_edits};
 use loopmend_python::facts::BindingKind;
 use loopmend_python::lifecycle::{FileId, Lifecycle};
+
+use super::gather::Gathered;
+use crate::Declined;
+
+/// The imports that steps need: those for the top of the file, and the lines for the lifespan's own body, where the other
+/// module needs this one first.
+pub(crate) fn imports(
+    life: &Lifecycle,
+    home: FileId,
+    source: &Source,
+    gathered: &Gathered,
+) -> Result<(Vec<ImportRequest>, String), Declined> {
+    let mut requests = Vec::new();
+    let mut late: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (file, name, local) in &gathered.imports {
+        if circular(life, home, *file) {
+            let item = if name == local { name.to_string() } else { format!("{name} as {local}") };
+            late.entry(module_name(life, home, *file)).or_default().push(item);
+        } else {
+            let request = ImportRequest::from(&written_module(life, home, *file), name);
+            requests.push(if name == local { request } else { request.named(local) });
+        }
+    }
+    requests.extend(gathered.requests.iter().cloned());
+    let (_, locals) = import_edits(source, &requests);
+    let as_wanted = |(local, wanted): (&String, &ImportRequest)| {
+        Some(local) == wanted.alias.as_ref().or(wanted.name.as_ref())
+    };
+    if !locals.iter().zip(&requests).all(as_wanted) {
+        return Err(Declined::because(
+            "a handler of another module has the name of something beside the lifespan; move the handlers by hand",
+        ));
+    }
+    let lines = late.iter().map(|(module, names)| format!("from {module} import {}\n", names.join(", ")));
+    Ok((requests, lines.collect()))
+}
 
 /// Whether a handler's module can only be imported when the application is there already, or is not imported yet.
 pub(crate) fn circular(life: &Lifecycle, home: FileId, target: FileId) -> bool {

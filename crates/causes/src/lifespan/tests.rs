@@ -91,7 +91,22 @@ fn lifespans() {
     let apps = apps(&life);
     assert!(apps[0].lifespan.as_ref().is_some_and(|life| life.generator().is_some()));
     assert_eq!(apps[0].lifespan.as_ref().map(|given| given.yields(&life).len()), Some(1));
-    assert!(matches!(apps[1].lifespan.as_ref().map(|given| given.kind), Some(super::LifespanKind::Class(_))));
+    assert!(matches!(
+        apps[1].lifespan.as_ref().map(|given| given.kind),
+        Some(super::app::LifespanKind::Class(_))
+    ));
     assert!(apps[2].lifespan.is_none());
     assert!(apps[3].lifespan.is_some());
+}
+
+#[test]
+fn an_application_under_an_annotation_and_an_alias() {
+    let life = life(&[(
+        "main.py",
+        "from fastapi import FastAPI as F\ndef a(): ...\n\
+         def make():\n    application: F = F()\n    application.add_event_handler('startup', a)\n    return application\n",
+    )]);
+    let apps = apps(&life);
+    assert_eq!(told(&life, &apps[0]), ["+a"]);
+    assert_eq!(apps[0].name.as_deref(), Some("application"));
 }

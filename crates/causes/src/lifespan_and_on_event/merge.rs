@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 
 use loopmend_model::Applicability;
-use loopmend_python::edit::{
-    Draft, ImportRequest, import_edits, insert_at_start, remove_keyword, replace_statement,
-};
+use loopmend_python::edit::{Draft, import_edits, insert_at_start, remove_keyword, replace_statement};
 use loopmend_python::facts::{ExprKind, MODULE, Name, StmtKind};
 use loopmend_python::lifecycle::{FunctionRef, Lifecycle, StmtRef};
 
 use crate::lifespan::{
-    App, Handler, Home, Lifespan, Phase, circular, compose, elsewhere, gather, given_by, module_name,
-    referenced, source, unregister, with_routers, written_module,
+    App, Handler, Home, Lifespan, Phase, compose, elsewhere, gather, given_by, imports, referenced, source,
+    unregister, with_routers,
 };
 use crate::{Declined, Mend};
 
@@ -34,43 +32,24 @@ pub(crate) fn merge(life: &Lifecycle, apps: &[App], index: usize) -> Result<Mend
     let handlers: Vec<Handler> =
         with_routers(life, apps, index).into_iter().map(|(_, handler)| handler).collect();
     let all: Vec<&Handler> = handlers.iter().collect();
-    let (repeated, live): (Vec<&Handler>, Vec<&Handler>) =
+    let (repeated, silent): (Vec<&Handler>, Vec<&Handler>) =
         all.iter().copied().partition(|handler| repeats(life, generator, handler, &all));
-    let home = home(life, app, generator, &live)?;
-    let gathered = gather(life, &home, &live)?;
+    let home = home(life, app, generator, &silent)?;
+    let gathered = gather(life, &home, &silent)?;
     let mut inlined = gathered.inlined.clone();
     inlined
         .extend(repeated.iter().filter_map(|handler| handler.function()).filter(|&at| !referenced(life, at)));
 
     let here = source(life, generator.file);
-    let mut requests = Vec::new();
-    let mut late = String::new();
-    for (file, function) in &gathered.imports {
-        if circular(life, generator.file, *file) {
-            late.push_str(&format!("from {} import {function}\n", module_name(life, generator.file, *file)));
-        } else {
-            requests.push(ImportRequest::from(&written_module(life, generator.file, *file), function));
-        }
-    }
-    requests.extend(gathered.requests.iter().cloned());
-    let (_, locals) = import_edits(&here, &requests);
-    if locals
-        .iter()
-        .zip(&requests)
-        .any(|(local, wanted)| Some(local) != wanted.alias.as_ref().or(wanted.name.as_ref()))
-    {
-        return Err(Declined::because(
-            "a handler of another module has the name of something beside the lifespan; move the handlers by hand",
-        ));
-    }
+    let (requests, mut late) = imports(life, generator.file, &here, &gathered)?;
     if !late.is_empty() {
         late.push('\n');
     }
     let known = &life.facts(generator.file).function(generator.id).globals;
     let globals: Vec<&str> =
-        gathered.globals.iter().filter(|name| !known.contains(name)).map(|name| name.as_str()).collect();
+        gathered.globals.iter().filter(|name| !known.contains(name)).map(Name::as_str).collect();
     if !globals.is_empty() {
-        late.push_str(&format!("global {}\n", globals.join(", ")));
+        late.extend(["global ", &globals.join(", "), "\n"]);
     }
     let facts = life.facts(generator.file);
     let range = facts.stmt(yielded.id).range;
@@ -96,7 +75,7 @@ pub(crate) fn merge(life: &Lifecycle, apps: &[App], index: usize) -> Result<Mend
     draft.step(|now| Ok(import_edits(now, &requests).0))?;
     mend.edit(life, generator.file, draft.edits());
     elsewhere(life, generator.file, &all, &inlined, &mut mend)?;
-    declare(life, &gathered.added, &inlined, &live, &repeated, &mut mend);
+    declare(life, &gathered.added, &inlined, &silent, &repeated, &mut mend);
     Ok(mend)
 }
 
@@ -198,7 +177,7 @@ fn declare(
     life: &Lifecycle,
     added: &[String],
     inlined: &[FunctionRef],
-    live: &[&Handler],
+    silent: &[&Handler],
     repeated: &[&Handler],
     mend: &mut Mend,
 ) {
@@ -230,8 +209,8 @@ fn declare(
             handlers.iter().flat_map(|at| at.functions.iter().map(|at| format!("`{}`", name(at)))).collect();
         all.into_iter().collect()
     };
-    if !live.is_empty() {
-        mend.notes.push(format!("What never ran now runs with the lifespan: {}.", names(live).join(", ")));
+    if !silent.is_empty() {
+        mend.notes.push(format!("What never ran now runs with the lifespan: {}.", names(silent).join(", ")));
     }
     if !repeated.is_empty() {
         mend.notes

@@ -70,14 +70,13 @@ impl Cause for LifespanAndOnEvent {
     }
 }
 
-/// Handlers that never run: the application's own, and before FastAPI 0.112.3 those of its routers.
+/// Handlers that never run: the application's own, and before version 0.112.3 those of its routers.
 fn silenced(life: &Lifecycle, apps: &[App], index: usize) -> Vec<Handler> {
     let app = &apps[index];
     if !matches!(app.framework, Framework::FastApi | Framework::Starlette | Framework::StarletteRouter) {
         return Vec::new();
     }
-    let routers_run =
-        !life.settings().version("fastapi").is_some_and(|version| !version.at_least(&[0, 112, 3]));
+    let routers_run = life.settings().version("fastapi").is_none_or(|version| version.at_least(&[0, 112, 3]));
     with_routers(life, apps, index)
         .into_iter()
         .filter(|(owner, _)| *owner == index || !routers_run)
@@ -113,10 +112,10 @@ fn found(life: &Lifecycle, apps: &[App], index: usize) -> Found {
     );
     found.functions = handlers.iter().flat_map(|at| at.functions.iter().copied()).collect();
     let keys = found.functions.iter().flat_map(|&function| given_by(life, function, true).keys);
-    let names: BTreeSet<String> = keys
+    let attributes: BTreeSet<String> = keys
         .filter_map(|key| key.rsplit('.').next().map(|name| name.trim_matches(['[', ']', '~']).to_owned()))
         .collect();
-    found.names = names.into_iter().collect();
+    found.names = attributes.into_iter().collect();
     found.applicability = match merge(life, apps, index) {
         Ok(_) => Applicability::Unsafe,
         Err(_) => Applicability::Advice,

@@ -87,7 +87,7 @@ fn concerns(app: &App) -> bool {
 
 /// Whether handlers of routers run beside a lifespan of the application (FastAPI from 0.112.3 on).
 fn routers_run(life: &Lifecycle) -> bool {
-    !life.settings().version("fastapi").is_some_and(|version| !version.at_least(&[0, 112, 3]))
+    life.settings().version("fastapi").is_none_or(|version| version.at_least(&[0, 112, 3]))
 }
 
 fn convert(life: &Lifecycle, apps: &[App], index: usize) -> Result<Mend, Declined> {

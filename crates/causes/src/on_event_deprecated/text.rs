@@ -1,12 +1,12 @@
 //! The text of a lifespan, and names for it.
 
 use loopmend_python::edit::{ImportRequest, Source, docstring, import_edits, shifted};
-use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts};
+use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, Name};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, Lookup};
 
 use super::plan::{Part, Plan, Way};
 use crate::Declined;
-use crate::lifespan::{Framework, circular, compose, module_name, written_module};
+use crate::lifespan::{Framework, compose, imports};
 
 /// The lifespan of a part with this name; imports that it needs go to `requests`.
 pub(super) fn lifespan(
@@ -19,14 +19,9 @@ pub(super) fn lifespan(
 ) -> Result<String, Declined> {
     let gathered = &part.gathered;
     let mut wanted = vec![ImportRequest::from("contextlib", "asynccontextmanager")];
-    let mut body = String::new();
-    for (file, function) in &gathered.imports {
-        if circular(life, part.home.file, *file) {
-            body.push_str(&format!("from {} import {function}\n", module_name(life, part.home.file, *file)));
-        } else {
-            wanted.push(ImportRequest::from(&written_module(life, part.home.file, *file), function));
-        }
-    }
+    let (_, locals) = import_edits(home, &wanted);
+    let (needed, mut body) = imports(life, part.home.file, home, gathered)?;
+    wanted.extend(needed);
     if !body.is_empty() {
         body.push('\n');
     }
@@ -36,19 +31,9 @@ pub(super) fn lifespan(
     {
         body.insert_str(0, &format!("{}\n", home.slice(text)));
     }
-    wanted.extend(gathered.requests.iter().cloned());
-    let (_, locals) = import_edits(home, &wanted);
-    let as_wanted = |(local, wanted): (&String, &ImportRequest)| {
-        Some(local) == wanted.alias.as_ref().or(wanted.name.as_ref())
-    };
-    if !locals.iter().zip(&wanted).skip(1).all(as_wanted) {
-        return Err(Declined::because(
-            "a handler of another module has the name of something here; gather the handlers in one lifespan by hand",
-        ));
-    }
     if !gathered.globals.is_empty() {
-        let names: Vec<&str> = gathered.globals.iter().map(|name| name.as_str()).collect();
-        body.push_str(&format!("global {}\n", names.join(", ")));
+        let names: Vec<&str> = gathered.globals.iter().map(Name::as_str).collect();
+        body.extend(["global ", &names.join(", "), "\n"]);
     }
     body.push_str(&compose(&gathered.startup, &gathered.shutdown, "yield"));
     let annotation = annotation.map(|text| format!(": {text}")).unwrap_or_default();
@@ -67,6 +52,26 @@ pub(super) fn free_name(life: &Lifecycle, plan: &Plan) -> String {
     first_free(life, plan, &["lifespan", &own, "application_lifespan", "run_lifespan"], &[])
 }
 
+/// Words of a registering function's name that say only that it registers.
+const WORDS: &[&str] = &[
+    "register",
+    "setup",
+    "set",
+    "up",
+    "init",
+    "add",
+    "attach",
+    "configure",
+    "install",
+    "events",
+    "event",
+    "handlers",
+    "handler",
+    "lifecycle",
+    "startup",
+    "shutdown",
+];
+
 /// A name for the lifespan that stands in the place of a function: `db_lifespan` for `register_db_events`.
 pub(super) fn name_instead(
     life: &Lifecycle,
@@ -76,24 +81,6 @@ pub(super) fn name_instead(
 ) -> String {
     let facts = life.facts(registrar.file);
     let of = facts.function(registrar.id);
-    const WORDS: &[&str] = &[
-        "register",
-        "setup",
-        "set",
-        "up",
-        "init",
-        "add",
-        "attach",
-        "configure",
-        "install",
-        "events",
-        "event",
-        "handlers",
-        "handler",
-        "lifecycle",
-        "startup",
-        "shutdown",
-    ];
     let core: Vec<&str> =
         of.name.split('_').filter(|word| !word.is_empty() && !WORDS.contains(word)).collect();
     let module = facts.module.rsplit('.').next().unwrap_or("app");
@@ -122,7 +109,7 @@ fn first_free(life: &Lifecycle, plan: &Plan, names: &[&str], more: &[String]) ->
     let free = names.iter().find(|name| !taken(name)).map(|name| (*name).to_owned());
     free.unwrap_or_else(|| {
         let last = names.last().copied().unwrap_or("lifespan");
-        let numbered = (2..).map(|number| format!("{last}_{number}")).find(|name| !taken(name));
+        let numbered = (2..1000).map(|number| format!("{last}_{number}")).find(|name| !taken(name));
         numbered.unwrap_or_else(|| last.to_owned())
     })
 }

@@ -64,7 +64,7 @@ pub(super) fn write(life: &Lifecycle, plan: &mut Plan) -> Result<Mend, Declined>
     }
     changes.finish(&handlers, &plan.main.gathered.inlined, &mut mend)?;
     declare(life, plan, &mut mend);
-    let late = plan.main.gathered.imports.iter().any(|(file, _)| circular(life, plan.main.home.file, *file));
+    let late = plan.main.gathered.imports.iter().any(|(file, ..)| circular(life, plan.main.home.file, *file));
     if late || plan.app.doubt {
         mend.applicability = Applicability::Unsafe;
     }

@@ -179,12 +179,13 @@ impl Lowering {
                 let value = node.value.as_ref().map(|value| self.expr(value, up));
                 let target = self.expr(&node.target, up);
                 let annotation = self.expr(&node.annotation, up);
-                if let Some(value) = value {
-                    self.bind_target(target, id, &mut Vec::new(), &|path| BindingKind::Value { value, path });
-                }
+                // The value last: it is what reaches the places behind.
                 if let ExprKind::Name(name) = &self.facts.expr(target).kind {
                     let name = name.clone();
                     self.bind(&name, Some(id), BindingKind::Declared { annotation });
+                }
+                if let Some(value) = value {
+                    self.bind_target(target, id, &mut Vec::new(), &|path| BindingKind::Value { value, path });
                 }
                 StmtKind::AnnAssign { target, annotation, value }
             }
