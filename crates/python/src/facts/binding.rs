@@ -1,6 +1,6 @@
 //! Bindings: every place that gives a name, an attribute or a key a value.
 
-use super::{ClassId, ExprId, FunctionId, Name, StmtId};
+use super::{ClassId, ExprId, FunctionId, List, Name, StmtId};
 
 /// Index of a binding in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,14 +63,14 @@ pub enum BindingKind {
         /// The value.
         value: ExprId,
         /// The way into it.
-        path: Box<[u32]>,
+        path: List<u32>,
     },
     /// An element of what is iterated.
     Item {
         /// What is iterated.
         iter: ExprId,
         /// The way into the element.
-        path: Box<[u32]>,
+        path: List<u32>,
         /// `async for`.
         is_async: bool,
     },
@@ -79,7 +79,7 @@ pub enum BindingKind {
         /// The context manager.
         context: ExprId,
         /// The way into what it gives.
-        path: Box<[u32]>,
+        path: List<u32>,
         /// `async with`.
         is_async: bool,
     },

@@ -1,6 +1,6 @@
 //! Expressions.
 
-use super::{FunctionId, Name, StmtId, TextRange};
+use super::{FunctionId, List, Name, StmtId, TextRange};
 
 /// Index of an expression in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,9 +66,9 @@ pub enum ExprKind {
         /// What is called.
         func: ExprId,
         /// Positional arguments; `*x` is [`ExprKind::Starred`].
-        args: Box<[ExprId]>,
+        args: List<ExprId>,
         /// Keyword arguments.
-        keywords: Box<[Keyword]>,
+        keywords: List<Keyword>,
     },
     /// `await value`.
     Await(ExprId),
@@ -85,13 +85,13 @@ pub enum ExprKind {
     /// `None`.
     None,
     /// `(a, b)`.
-    Tuple(Box<[ExprId]>),
+    Tuple(List<ExprId>),
     /// `[a, b]`.
-    List(Box<[ExprId]>),
+    List(List<ExprId>),
     /// `{a, b}`.
-    Set(Box<[ExprId]>),
+    Set(List<ExprId>),
     /// `{k: v}`; without a key it is `**v`.
-    Dict(Box<[(Option<ExprId>, ExprId)]>),
+    Dict(List<(Option<ExprId>, ExprId)>),
     /// `value[index]`.
     Subscript {
         /// The container.
@@ -115,7 +115,7 @@ pub enum ExprKind {
         /// `or` rather than `and`.
         or: bool,
         /// The operands.
-        values: Box<[ExprId]>,
+        values: List<ExprId>,
     },
     /// `not value`.
     Not(ExprId),
@@ -124,14 +124,14 @@ pub enum ExprKind {
         /// The first operand.
         left: ExprId,
         /// Each operator with its right operand.
-        rest: Box<[(Comparison, ExprId)]>,
+        rest: List<(Comparison, ExprId)>,
     },
     /// A comprehension or generator expression.
     Comprehension {
         /// The element, or key and value.
-        elements: Box<[ExprId]>,
+        elements: List<ExprId>,
         /// Each `for target in iter if …`.
-        generators: Box<[(ExprId, ExprId, Box<[ExprId]>)]>,
+        generators: List<(ExprId, ExprId, List<ExprId>)>,
         /// It is a generator expression rather than a list, set or dict.
         lazy: bool,
     },
@@ -145,7 +145,7 @@ pub enum ExprKind {
         value: ExprId,
     },
     /// Anything else, with its parts in source order.
-    Other(Box<[ExprId]>),
+    Other(List<ExprId>),
 }
 
 /// Operators of a comparison.

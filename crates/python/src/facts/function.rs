@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{BindingId, Block, ExprId, Name, StmtId, TextRange};
+use super::{BindingId, Block, ExprId, List, Name, StmtId, TextRange};
 
 /// Index of a function in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,9 +68,9 @@ pub struct Function {
     /// It has a `yield` of its own.
     pub is_generator: bool,
     /// In order: positional-only, positional, `*args`, keyword-only, `**kwargs`.
-    pub params: Box<[Parameter]>,
+    pub params: List<Parameter>,
     /// Outermost first.
-    pub decorators: Box<[ExprId]>,
+    pub decorators: List<ExprId>,
     /// `-> annotation`.
     pub returns: Option<ExprId>,
     /// The body.
@@ -80,9 +80,9 @@ pub struct Function {
     /// The name alone.
     pub name_range: TextRange,
     /// Names that `global` hands to the module.
-    pub globals: Box<[Name]>,
+    pub globals: List<Name>,
     /// Names that `nonlocal` hands to the function around.
-    pub nonlocals: Box<[Name]>,
+    pub nonlocals: List<Name>,
 }
 
 /// One parameter.
@@ -123,11 +123,11 @@ pub struct Class {
     /// The function whose body holds it.
     pub function: FunctionId,
     /// Its bases.
-    pub bases: Box<[ExprId]>,
+    pub bases: List<ExprId>,
     /// `metaclass=` and other keywords.
-    pub keywords: Box<[super::Keyword]>,
+    pub keywords: List<super::Keyword>,
     /// Outermost first.
-    pub decorators: Box<[ExprId]>,
+    pub decorators: List<ExprId>,
     /// Methods by name; of several with a name the last.
     pub methods: FxHashMap<Name, FunctionId>,
     /// What its body binds, in source order; methods too.

@@ -4,11 +4,12 @@ use ruff_python_ast::{self as ast, ElifElseClause, ExceptHandler, Expr as Node, 
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
+use thin_vec::thin_vec;
 
 use super::{
     Alias, Binding, BindingId, BindingKind, Block, Class, ClassId, Comparison, Definition, Expr, ExprId,
-    ExprKind, Facts, Function, FunctionId, Handler, Keyword, Lines, MODULE, Name, Parameter, ParameterKind,
-    Parent, Slot, Stmt, StmtId, StmtKind, SyntaxError, WithItem,
+    ExprKind, Facts, Function, FunctionId, Handler, Keyword, Lines, List, MODULE, Name, Parameter,
+    ParameterKind, Parent, Slot, Stmt, StmtId, StmtKind, SyntaxError, WithItem,
 };
 
 /// Reads one file. `module` is its dotted name, `package` whether it is an `__init__.py`.
@@ -53,14 +54,14 @@ impl Lowering {
             class: None,
             is_async: false,
             is_generator: false,
-            params: Box::default(),
-            decorators: Box::default(),
+            params: List::new(),
+            decorators: List::new(),
             returns: None,
-            body: Box::default(),
+            body: List::new(),
             range: tree.range,
             name_range: TextRange::default(),
-            globals: Box::default(),
-            nonlocals: Box::default(),
+            globals: List::new(),
+            nonlocals: List::new(),
         });
         let body = self.block(&tree.body, None, Slot::Body);
         self.facts.functions[0].body = body;
@@ -169,7 +170,7 @@ impl Lowering {
             StmtNode::Expr(node) => StmtKind::Expr(self.expr(&node.value, up)),
             StmtNode::Assign(node) => {
                 let value = self.expr(&node.value, up);
-                let targets = node.targets.iter().map(|target| self.expr(target, up)).collect::<Box<[_]>>();
+                let targets = node.targets.iter().map(|target| self.expr(target, up)).collect::<List<_>>();
                 for &target in &targets {
                     self.bind_target(target, id, &mut Vec::new(), &|path| BindingKind::Value { value, path });
                 }
@@ -324,19 +325,19 @@ impl Lowering {
                 }
             }
             StmtNode::Global(node) => {
-                let names: Box<[Name]> = node.names.iter().map(|name| name.id.clone()).collect();
+                let names: List<Name> = node.names.iter().map(|name| name.id.clone()).collect();
                 let function = &mut self.facts.functions[self.function.index()];
-                let mut all = std::mem::take(&mut function.globals).into_vec();
+                let mut all = std::mem::take(&mut function.globals);
                 all.extend(names.iter().cloned());
-                function.globals = all.into();
+                function.globals = all;
                 StmtKind::Scope(names)
             }
             StmtNode::Nonlocal(node) => {
-                let names: Box<[Name]> = node.names.iter().map(|name| name.id.clone()).collect();
+                let names: List<Name> = node.names.iter().map(|name| name.id.clone()).collect();
                 let function = &mut self.facts.functions[self.function.index()];
-                let mut all = std::mem::take(&mut function.nonlocals).into_vec();
+                let mut all = std::mem::take(&mut function.nonlocals);
                 all.extend(names.iter().cloned());
-                function.nonlocals = all.into();
+                function.nonlocals = all;
                 StmtKind::Scope(names)
             }
             StmtNode::Break(_) => StmtKind::Break,
@@ -348,7 +349,7 @@ impl Lowering {
     }
 
     fn elif(&mut self, clauses: &[ElifElseClause], parent: StmtId) -> Block {
-        let Some((clause, rest)) = clauses.split_first() else { return Box::default() };
+        let Some((clause, rest)) = clauses.split_first() else { return List::new() };
         match &clause.test {
             None => self.block(&clause.body, Some(parent), Slot::Orelse),
             Some(test) => {
@@ -357,7 +358,7 @@ impl Lowering {
                 let body = self.block(&clause.body, Some(id), Slot::Body);
                 let orelse = self.elif(rest, id);
                 self.facts.stmts[id.index()].kind = StmtKind::If { test, body, orelse };
-                Box::new([id])
+                thin_vec![id]
             }
         }
     }
@@ -398,7 +399,7 @@ impl Lowering {
         target: ExprId,
         stmt: StmtId,
         path: &mut Vec<u32>,
-        kind: &dyn Fn(Box<[u32]>) -> BindingKind,
+        kind: &dyn Fn(List<u32>) -> BindingKind,
     ) {
         match &self.facts.expr(target).kind {
             ExprKind::Name(name) => {
@@ -432,7 +433,7 @@ impl Lowering {
         }
     }
 
-    fn params(&mut self, params: &ast::Parameters, up: Parent) -> Box<[Parameter]> {
+    fn params(&mut self, params: &ast::Parameters, up: Parent) -> List<Parameter> {
         let mut all = Vec::with_capacity(params.len());
         let with_default = |this: &mut Self, param: &ast::ParameterWithDefault, kind| Parameter {
             name: param.parameter.name.id.clone(),
@@ -489,11 +490,11 @@ impl Lowering {
             params,
             decorators,
             returns,
-            body: Box::default(),
+            body: List::new(),
             range: node.range,
             name_range: node.name.range,
-            globals: Box::default(),
-            nonlocals: Box::default(),
+            globals: List::new(),
+            nonlocals: List::new(),
         });
         self.bind(&node.name.id, Some(stmt), BindingKind::Function(id));
         if let Some(class) = self.class {
@@ -513,7 +514,7 @@ impl Lowering {
         let decorators =
             node.decorator_list.iter().map(|decorator| self.expr(&decorator.expression, up)).collect();
         let (bases, keywords) = match &node.arguments {
-            None => (Box::default(), Box::default()),
+            None => (List::new(), List::new()),
             Some(arguments) => (
                 arguments.args.iter().map(|base| self.expr(base, up)).collect(),
                 arguments
@@ -546,7 +547,7 @@ impl Lowering {
         StmtKind::Class(id, body)
     }
 
-    fn exprs<'n>(&mut self, nodes: impl IntoIterator<Item = &'n Node>, up: Parent) -> Box<[ExprId]> {
+    fn exprs<'n>(&mut self, nodes: impl IntoIterator<Item = &'n Node>, up: Parent) -> List<ExprId> {
         nodes.into_iter().map(|node| self.expr(node, up)).collect()
     }
 
@@ -592,8 +593,8 @@ impl Lowering {
             }
             Node::StringLiteral(node) => ExprKind::Str(node.value.to_str().into()),
             Node::NumberLiteral(node) => match &node.value {
-                ast::Number::Int(int) => int.as_i64().map_or(ExprKind::Other(Box::default()), ExprKind::Int),
-                _ => ExprKind::Other(Box::default()),
+                ast::Number::Int(int) => int.as_i64().map_or(ExprKind::Other(List::new()), ExprKind::Int),
+                _ => ExprKind::Other(List::new()),
             },
             Node::BooleanLiteral(node) => ExprKind::Bool(node.value),
             Node::NoneLiteral(_) => ExprKind::None,
@@ -631,7 +632,7 @@ impl Lowering {
                 if node.op == ast::UnaryOp::Not {
                     ExprKind::Not(operand)
                 } else {
-                    ExprKind::Other(Box::new([operand]))
+                    ExprKind::Other(thin_vec![operand])
                 }
             }
             Node::Compare(node) => {
@@ -658,17 +659,12 @@ impl Lowering {
                 if let ExprKind::Name(name) = &self.facts.expr(target).kind {
                     let name = name.clone();
                     let stmt = self.facts.stmts.len().checked_sub(1).map(StmtId::new);
-                    self.bind_at(
-                        &name,
-                        stmt,
-                        Some(target),
-                        BindingKind::Value { value, path: Box::default() },
-                    );
+                    self.bind_at(&name, stmt, Some(target), BindingKind::Value { value, path: List::new() });
                 }
                 ExprKind::Named { target, value }
             }
             Node::BinOp(node) => {
-                ExprKind::Other(Box::new([self.expr(&node.left, up), self.expr(&node.right, up)]))
+                ExprKind::Other(thin_vec![self.expr(&node.left, up), self.expr(&node.right, up)])
             }
             Node::Slice(node) => ExprKind::Other(
                 self.exprs([&node.lower, &node.upper, &node.step].into_iter().flatten().map(|b| &**b), up),
@@ -688,7 +684,7 @@ impl Lowering {
                 ExprKind::Other(parts.into())
             }
             Node::BytesLiteral(_) | Node::EllipsisLiteral(_) | Node::IpyEscapeCommand(_) => {
-                ExprKind::Other(Box::default())
+                ExprKind::Other(List::new())
             }
         };
         self.facts.exprs[id.index()].kind = kind;
@@ -739,7 +735,7 @@ impl Lowering {
 
     fn lambda(&mut self, node: &ast::ExprLambda, expr: ExprId) -> FunctionId {
         let params =
-            node.parameters.as_ref().map_or(Box::default(), |params| self.params(params, Parent::Expr(expr)));
+            node.parameters.as_ref().map_or(List::new(), |params| self.params(params, Parent::Expr(expr)));
         let id = self.push_function(Function {
             name: Name::new_static("<lambda>"),
             qualname: format!("{}<lambda>", self.qualname),
@@ -749,13 +745,13 @@ impl Lowering {
             is_async: false,
             is_generator: false,
             params,
-            decorators: Box::default(),
+            decorators: List::new(),
             returns: None,
-            body: Box::default(),
+            body: List::new(),
             range: node.range,
             name_range: node.range,
-            globals: Box::default(),
-            nonlocals: Box::default(),
+            globals: List::new(),
+            nonlocals: List::new(),
         });
         let outer = (self.function, self.class.take());
         self.function = id;
@@ -763,7 +759,7 @@ impl Lowering {
         let stmt = self.reserve(node.body.range(), None, Slot::Body);
         let value = self.expr(&node.body, Parent::Stmt(stmt));
         self.facts.stmts[stmt.index()].kind = StmtKind::Return(Some(value));
-        self.facts.functions[id.index()].body = Box::new([stmt]);
+        self.facts.functions[id.index()].body = thin_vec![stmt];
         (self.function, self.class) = outer;
         id
     }

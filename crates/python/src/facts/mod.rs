@@ -23,6 +23,9 @@ pub use stmt::{Alias, Block, Handler, Slot, Stmt, StmtId, StmtKind, WithItem};
 
 use rustc_hash::FxHashMap;
 
+/// A list in one word: most of a tree is short lists.
+pub type List<T> = thin_vec::ThinVec<T>;
+
 /// A syntax error that the parser went past.
 #[derive(Clone, Debug)]
 pub struct SyntaxError {

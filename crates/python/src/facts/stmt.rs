@@ -1,6 +1,6 @@
 //! Statements.
 
-use super::{ClassId, ExprId, Facts, FunctionId, Name, TextRange};
+use super::{ClassId, ExprId, Facts, FunctionId, List, Name, TextRange};
 
 /// Index of a statement in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ impl StmtId {
 }
 
 /// Statements in order.
-pub type Block = Box<[StmtId]>;
+pub type Block = List<StmtId>;
 
 /// One statement.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub enum StmtKind {
     /// `targets = value`.
     Assign {
         /// The targets, left to right.
-        targets: Box<[ExprId]>,
+        targets: List<ExprId>,
         /// The value.
         value: ExprId,
     },
@@ -122,9 +122,9 @@ pub enum StmtKind {
         cause: Option<ExprId>,
     },
     /// `del targets`.
-    Delete(Box<[ExprId]>),
+    Delete(List<ExprId>),
     /// `assert …`.
-    Assert(Box<[ExprId]>),
+    Assert(List<ExprId>),
     /// `if test: body else: orelse`.
     If {
         /// The condition.
@@ -161,7 +161,7 @@ pub enum StmtKind {
         /// `async with`.
         is_async: bool,
         /// The items.
-        items: Box<[WithItem]>,
+        items: List<WithItem>,
         /// The body.
         body: Block,
     },
@@ -170,7 +170,7 @@ pub enum StmtKind {
         /// The body.
         body: Block,
         /// The handlers.
-        handlers: Box<[Handler]>,
+        handlers: List<Handler>,
         /// `else`.
         orelse: Block,
         /// `finally`.
@@ -181,7 +181,7 @@ pub enum StmtKind {
         /// The subject.
         subject: ExprId,
         /// Guard and body of each case.
-        cases: Box<[(Option<ExprId>, Block)]>,
+        cases: List<(Option<ExprId>, Block)>,
         /// The last case takes anything.
         exhaustive: bool,
     },
@@ -190,7 +190,7 @@ pub enum StmtKind {
     /// `class`.
     Class(ClassId, Block),
     /// `import …`.
-    Import(Box<[Alias]>),
+    Import(List<Alias>),
     /// `from module import …`.
     ImportFrom {
         /// The module.
@@ -198,10 +198,10 @@ pub enum StmtKind {
         /// Leading dots.
         level: u32,
         /// The names; `*` alone for a star import.
-        names: Box<[Alias]>,
+        names: List<Alias>,
     },
     /// `global …` or `nonlocal …`.
-    Scope(Box<[Name]>),
+    Scope(List<Name>),
     /// `break`.
     Break,
     /// `continue`.
