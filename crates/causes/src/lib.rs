@@ -23,6 +23,7 @@ mod lifespan;
 mod lifespan_and_on_event;
 mod loop_reuse_after_close;
 mod loop_stopped;
+mod manual_loop_in_tests;
 mod mend;
 mod mixed_run_styles;
 mod nested_run;

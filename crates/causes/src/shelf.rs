@@ -19,6 +19,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::lifespan_and_on_event::LifespanAndOnEvent,
         &crate::loop_reuse_after_close::LoopReuseAfterClose,
         &crate::loop_stopped::LoopStopped,
+        &crate::manual_loop_in_tests::ManualLoopInTests,
         &crate::mixed_run_styles::MixedRunStyles,
         &crate::nested_run::NestedRun,
         &crate::never_awaited::NeverAwaited,

@@ -56,7 +56,7 @@ impl Lifecycle {
     pub fn reuses(&self, handles: &[&LoopHandle]) -> Vec<Reuse> {
         let closes = handles.iter().any(|handle| handle.does(&LoopAct::Close));
         let asked = handles.iter().any(|handle| handle.does(&LoopAct::Asked));
-        if !closes || asked {
+        if !closes || asked || self.made_before_each_test(handles) {
             return Vec::new();
         }
         let Some(mut walk) = Walk::new(self, handles) else { return Vec::new() };
@@ -64,6 +64,27 @@ impl Lifecycle {
             walk.walk_root(root);
         }
         walk.found
+    }
+}
+
+impl Lifecycle {
+    /// Whether a test runner calls what makes the loop before each test, and what closes it after: nothing comes between.
+    fn made_before_each_test(&self, handles: &[&LoopHandle]) -> bool {
+        let named = |function: FunctionRef, names: &[&str]| {
+            let of = self.facts(function.file).function(function.id);
+            of.class.is_some() && names.contains(&of.name.as_str())
+        };
+        let mut makers = handles.iter().filter(|handle| handle.kind == HandleKind::Made).peekable();
+        makers.peek().is_some()
+            && makers.all(|handle| {
+                named(handle.function, &["setUp", "setUpClass", "setup_method", "setup_class"])
+                    && handle.operations.iter().filter(|act| act.kind == LoopAct::Close).all(|act| {
+                        named(
+                            act.function,
+                            &["tearDown", "tearDownClass", "teardown_method", "teardown_class"],
+                        )
+                    })
+            })
     }
 }
 

@@ -48,6 +48,19 @@ impl Lifecycle {
         self.catalogue.constructor(&site.path).or_else(|| self.catalogue.class(&site.gives))
     }
 
+    /// The best method that ends what a site makes, of those that the installed version has; without a known version the best
+    /// of all.
+    pub fn close_of(&self, site: &Site) -> Option<&crate::catalogue::Close> {
+        let resource = self.resource(site)?;
+        let version = self.settings().version(&resource.library);
+        resource.close.iter().find(|close| match (&close.since, version) {
+            (Some(since), Some(version)) => {
+                loopmend_model::Version::parse(since).is_none_or(|since| version.at_least(&since.release))
+            }
+            _ => true,
+        })
+    }
+
     /// The site that a call is.
     pub fn site_at(&self, call: ExprRef) -> Option<&Site> {
         self.sites().binary_search_by_key(&call, |site| site.call).ok().map(|index| &self.sites()[index])
