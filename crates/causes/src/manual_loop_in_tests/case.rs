@@ -25,8 +25,8 @@ pub(super) struct Case {
     pub shared: Vec<SharedObject>,
     /// The attribute that holds the loop, if one does.
     pub attribute: Option<Name>,
-    /// A method that does nothing but run what it is given, with the call in it.
-    pub helper: Option<FunctionId>,
+    /// Methods that do nothing but run what they are given.
+    pub helpers: Vec<FunctionId>,
     /// Methods that run the loop, in order.
     pub methods: Vec<FunctionRef>,
     /// Calls that run the loop, the helper's own apart.
@@ -73,7 +73,7 @@ fn case(life: &Lifecycle, class: ClassRef) -> Option<Case> {
         base,
         shared: shared(life, class),
         attribute: None,
-        helper: None,
+        helpers: Vec::new(),
         methods: Vec::new(),
         runs: Vec::new(),
         upkeep: Vec::new(),
@@ -96,17 +96,18 @@ fn case(life: &Lifecycle, class: ClassRef) -> Option<Case> {
     }
     let is_loop =
         |expr: ExprRef| own_attribute(life, expr).is_some_and(|name| Some(&name) == case.attribute.as_ref());
-    case.helper = methods.iter().copied().find(|&method| is_helper(life, class, method, &is_loop));
-    let helper = case.helper.map(|id| facts.function(id).name.clone());
+    case.helpers =
+        methods.iter().copied().filter(|&method| is_helper(life, class, method, &is_loop)).collect();
+    let helpers: Vec<Name> = case.helpers.iter().map(|&id| facts.function(id).name.clone()).collect();
     let (mut runs, mut upkeep, mut other) = (Vec::new(), Vec::new(), false);
-    for &method in methods.iter().filter(|&&method| Some(method) != case.helper) {
+    for &method in methods.iter().filter(|&&method| !case.helpers.contains(&method)) {
         let before = runs.len();
         facts.body_exprs(method, &mut |id| {
             let ExprKind::Call { func, ref args, .. } = facts.expr(id).kind else { return };
             let by_hand = match &facts.expr(func).kind {
                 ExprKind::Attribute { value, attr } => {
                     (attr == "run_until_complete" && is_loop(at(*value)))
-                        || (Some(attr) == helper.as_ref() && life.receiver_class(at(*value)).is_some())
+                        || (helpers.contains(attr) && life.receiver_class(at(*value)).is_some())
                 }
                 _ => false,
             };
@@ -140,7 +141,7 @@ fn case(life: &Lifecycle, class: ClassRef) -> Option<Case> {
                     let ExprKind::Call { func, .. } = facts.expr(run.id).kind else { return false };
                     facts.expr(func).range.contains_range(range)
                 })
-                || case.helper.is_some_and(|helper| facts.function(helper).range.contains_range(range))
+                || case.helpers.iter().any(|&helper| facts.function(helper).range.contains_range(range))
         };
         for &use_ in facts.attributes.get(name).into_iter().flatten() {
             let range = facts.expr(use_).range;

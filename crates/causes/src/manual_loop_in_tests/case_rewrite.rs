@@ -64,7 +64,7 @@ pub(super) fn rewrite(life: &Lifecycle, case: &Case, mend: &mut Mend) -> Result<
     let upkeep = case.upkeep.iter().map(|&stmt| facts.stmt(stmt).range);
     let shared = case.shared.iter().map(|shared| facts.stmt(shared.stmt).range);
     let mut gone: Vec<TextRange> = upkeep.chain(shared).collect();
-    if let Some(helper) = case.helper {
+    for &helper in &case.helpers {
         gone.push(facts.function(helper).range);
     }
     let opened: Vec<String> =
@@ -103,7 +103,7 @@ pub(super) fn rewrite(life: &Lifecycle, case: &Case, mend: &mut Mend) -> Result<
             mend.declared.removed.extend(resource.close.iter().map(|close| close.method.clone()));
         }
     }
-    if let Some(helper) = case.helper {
+    for &helper in &case.helpers {
         mend.declared.removed.push(facts.function(helper).name.to_string());
     }
     Ok(())
