@@ -7,7 +7,7 @@ use std::sync::Arc;
 use loopmend_model::Applicability;
 use loopmend_python::lifecycle::{Ground, HandleKind, Lifecycle, LoopAct, LoopHandle, LoopOperation};
 
-use crate::own_loop::{drain, to_run};
+use crate::own_loop::{drain, in_turn, to_one, to_run};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 use pending::{Pending, pending};
 
@@ -59,12 +59,20 @@ impl Cause for CloseWithPendingTasks {
         let detail = found
             .detail::<Detail>()
             .ok_or_else(|| Declined::because("cancel and gather all tasks before the loop is closed"))?;
+        if in_turn(life, &detail.handle)
+            && let Ok(mend) = to_one(life, &detail.handle)
+        {
+            return Ok(mend);
+        }
         let mut mend = Mend::new(found.applicability);
         if to_run(life, &detail.handle, &mut mend).is_ok() {
             mend.notes.push(
                 "asyncio.run() cancels the tasks that are left and waits for them before it closes the loop"
                     .to_owned(),
             );
+            return Ok(mend);
+        }
+        if let Ok(mend) = to_one(life, &detail.handle) {
             return Ok(mend);
         }
         let mut mend = Mend::new(found.applicability);

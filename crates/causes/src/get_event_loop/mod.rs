@@ -8,7 +8,7 @@ use loopmend_python::lifecycle::{
     ExprRef, Ground, HandleKind, Lifecycle, LoopAct, LoopHandle, Root, RunKind,
 };
 
-use crate::own_loop::{make_current, to_run};
+use crate::own_loop::{in_turn, make_current, to_one, to_run};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 /// The cause.
@@ -59,8 +59,16 @@ impl Cause for GetEventLoop {
         let detail = found
             .detail::<Detail>()
             .ok_or_else(|| Declined::because("run the coroutine with asyncio.run() instead"))?;
+        if in_turn(life, &detail.handle)
+            && let Ok(mend) = to_one(life, &detail.handle)
+        {
+            return Ok(mend);
+        }
         let mut mend = Mend::new(found.applicability);
         let Err(reason) = to_run(life, &detail.handle, &mut mend) else { return Ok(mend) };
+        if let Ok(mend) = to_one(life, &detail.handle) {
+            return Ok(mend);
+        }
         let mut mend = Mend::new(found.applicability);
         make_current(life, &detail.handle, &mut mend).map_err(|_| reason)?;
         Ok(mend)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loopmend_model::Applicability;
 use loopmend_python::lifecycle::{HandleKind, Lifecycle, LoopAct, LoopHandle, Reuse};
 
-use crate::own_loop::{keep_open, to_run};
+use crate::own_loop::{in_turn, keep_open, to_one, to_run};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 /// The cause.
@@ -63,6 +63,12 @@ impl Cause for LoopReuseAfterClose {
         let detail = found
             .detail::<Detail>()
             .ok_or_else(|| Declined::because("close the loop once, after all that uses it"))?;
+        if let [handle] = &detail.handles[..]
+            && in_turn(life, handle)
+            && let Ok(mend) = to_one(life, handle)
+        {
+            return Ok(mend);
+        }
         let mut mend = Mend::new(found.applicability);
         let mut declined = None;
         for handle in &detail.handles {
@@ -72,6 +78,11 @@ impl Cause for LoopReuseAfterClose {
             }
         }
         let Some(reason) = declined else { return Ok(mend) };
+        if let [handle] = &detail.handles[..]
+            && let Ok(mend) = to_one(life, handle)
+        {
+            return Ok(mend);
+        }
         let mut mend = Mend::new(found.applicability);
         keep_open(life, &detail.handles, &detail.reuses, &mut mend).map_err(|_| reason)?;
         Ok(mend)

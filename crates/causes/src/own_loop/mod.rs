@@ -8,6 +8,7 @@ mod drain;
 mod keep_open;
 mod make_current;
 mod steps;
+mod to_one;
 mod to_run;
 
 pub(crate) use carried::newly_carried;
@@ -15,4 +16,5 @@ pub(crate) use drain::drain;
 pub(crate) use keep_open::keep_open;
 pub(crate) use make_current::make_current;
 pub(crate) use steps::Steps;
+pub(crate) use to_one::{in_turn, to_one};
 pub(crate) use to_run::{Instead, asyncio_in, await_run, instead, needs_brackets, to_run};

@@ -197,7 +197,7 @@ fn is_shutdown(name: &Name) -> bool {
 }
 
 /// `loop.run_until_complete(loop.shutdown_asyncgens())`, which `asyncio.run` does by itself.
-fn runs_shutdown(life: &Lifecycle, run: ExprRef) -> bool {
+pub(super) fn runs_shutdown(life: &Lifecycle, run: ExprRef) -> bool {
     let facts = life.facts(run.file);
     let ExprKind::Call { args, .. } = &facts.expr(run.id).kind else { return false };
     let Some(&argument) = args.first() else { return false };
@@ -216,12 +216,11 @@ fn runs_a_coroutine(life: &Lifecycle, run: ExprRef) -> Result<(), Declined> {
     let ExprKind::Call { args, keywords, .. } = &facts.expr(run.id).kind else { return Err(not()) };
     let ([argument], []) = (&args[..], &keywords[..]) else { return Err(not()) };
     let argument = run.with(*argument);
-    let future = life.infer(argument).iter().any(|value| match value {
-        Value::Instance(Kind::External(class), _) => {
-            class.contains("Future") || class.contains("Task") || class.contains("gather")
-        }
-        Value::None | Value::Constant(_) | Value::Literal(_) => true,
-        _ => false,
+    let future = life.infer(argument).iter().any(|value| {
+        matches!(
+            value,
+            Value::Instance(Kind::External(_), _) | Value::None | Value::Constant(_) | Value::Literal(_)
+        )
     });
     let called_future = matches!(facts.expr(argument.id).kind, ExprKind::Call { .. })
         && matches!(

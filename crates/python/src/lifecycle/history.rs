@@ -48,7 +48,7 @@ struct Step {
 /// Calls followed before a walk gives up.
 const MOST_STEPS: usize = 4000;
 /// Functions that may take part.
-const MOST_FUNCTIONS: usize = 400;
+const MOST_FUNCTIONS: usize = 150;
 
 impl Lifecycle {
     /// Uses of a handle's loop after its close; handles that stand for the same loop (`get_event_loop()` in several places) are
@@ -142,7 +142,15 @@ impl<'l> Walk<'l> {
                 walk.acts.insert(act.at, (act.kind.clone(), act.receiver));
             }
         }
-        walk.join_calls().then_some(walk)
+        // What one call of a function makes and keeps to itself needs no look at its callers.
+        let alone = handles.iter().all(|handle| handle.kind == HandleKind::Made && handle.is_local());
+        (alone && !walk.in_generator() || walk.join_calls()).then_some(walk)
+    }
+
+    fn in_generator(&self) -> bool {
+        self.functions
+            .iter()
+            .any(|function| self.life.facts(function.file).function(function.id).is_generator)
     }
 
     /// Finds the functions that lead to the operations, and the calls between them.
