@@ -3,7 +3,7 @@
 use loopmend_python::lifecycle::{ExprRef, Lifecycle, LoopAct, LoopHandle};
 
 use super::to_run::runs_shutdown;
-use crate::one_run::{Endings, Region, merge};
+use crate::one_run::{Endings, Hoist, Region, merge};
 use crate::{Declined, Mend};
 
 /// Whether one function does several runs on the loop, one after the other.
@@ -38,6 +38,6 @@ pub(crate) fn to_one(life: &Lifecycle, handle: &LoopHandle) -> Result<Mend, Decl
             "tasks are made outside a coroutine: make and await them in one, and run that once",
         ));
     }
-    let region = Region::around(life, function, &runs, &[])?;
+    let region = Region::around(life, function, &runs, &[], &Hoist::default())?;
     merge(life, &region, &Endings::default())
 }
