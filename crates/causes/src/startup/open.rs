@@ -50,6 +50,11 @@ impl Open {
         StmtRef { file: self.function.file, id: self.stmt }
     }
 
+    /// The statement at which a server that is away is noticed: the opening where it is awaited, else the first use.
+    pub fn fails_at(&self) -> Option<StmtId> {
+        if self.awaited { Some(self.stmt) } else { self.live.filter(|&live| live != self.stmt) }
+    }
+
     /// The last names of the places that keep it.
     pub fn names(&self, facts: &Facts) -> BTreeSet<Name> {
         std::iter::once(&self.place)

@@ -12,7 +12,8 @@ use super::Detail;
 use super::driver::driver_of;
 use crate::background::logger;
 use crate::startup::{
-    Initial, Open, Phase, close_calls, close_calls_elsewhere, initial, is_guarded, opens, place_name,
+    Initial, Open, Phase, close_calls, close_calls_elsewhere, close_text, initial, is_guarded, opens,
+    place_name,
 };
 use crate::{Declined, Mend};
 
@@ -57,7 +58,7 @@ pub(super) fn fix(life: &Lifecycle, detail: &Detail) -> Result<Mend, Declined> {
     } else {
         let text = source_quoted(&edits.source, &format!("{name} could not be opened at startup"));
         let body = format!("{log}.exception({text})\nraise");
-        let range = facts.stmt(open.stmt).range;
+        let range = facts.stmt(open.fails_at().unwrap_or(open.stmt)).range;
         let mut draft = Draft::new(&edits.source);
         draft.step(|now| wrap_statements(now, range, "try:", &[(&format!("except {errors}:"), &body)]))?;
         draft.step(|now| Ok(import_edits(now, &requests).0))?;
@@ -99,18 +100,32 @@ impl Edits<'_> {
             })
             .collect();
         let mut presets = Vec::new();
+        let mut undone = Vec::new();
         for place in std::iter::once(open.place).chain(open.aliases.iter().copied()) {
-            let inside =
-                facts.stmt_of(place.id).is_some_and(|stmt| body.contains_range(facts.stmt(stmt).range));
-            if inside && initial(life, open, place, open.stmt, &closers) == Initial::Unset {
-                presets.push(format!("{} = None", life.source(place)));
+            let Some(stmt) = facts.stmt_of(place.id) else { continue };
+            let range = facts.stmt(stmt).range;
+            let none = format!("{} = None", life.source(place));
+            if !open.awaited {
+                if range.start() < body.end() {
+                    undone.push(none);
+                }
+            } else if body.contains_range(range)
+                && initial(life, open, place, open.stmt, &closers) == Initial::Unset
+            {
+                presets.push(none);
             }
         }
         // By file, from the end.
         let mut steps: Vec<(FileId, TextRange, Step)> = Vec::new();
         let message =
             self.source.quoted(&format!("{name} could not be opened at startup; going on without it"));
-        steps.push((self.file, body, Step::Try(format!("{log}.exception({message})"))));
+        let mut handler = format!("{log}.exception({message})");
+        if !open.awaited {
+            // The object is there, half open.
+            handler.push_str(&format!("\n{}\n{}", close_text(life, open), undone.join("\n")));
+            self.mend.declared.added.push(open.close.method.clone());
+        }
+        steps.push((self.file, body, Step::Try(handler)));
         if !presets.is_empty() {
             steps.push((self.file, facts.stmt(open.stmt).range, Step::Before(presets.join("\n"))));
         }
@@ -172,12 +187,13 @@ fn body_of(life: &Lifecycle, detail: &Detail) -> Result<TextRange, Declined> {
     };
     let names = open.names(facts);
     let end = until.map(|stmt| facts.stmt(stmt).range.start());
-    let level = facts.stmt(open.stmt).parent;
-    let mut last = open.stmt;
+    let first = open.fails_at().unwrap_or(open.stmt);
+    let level = facts.stmt(first).parent;
+    let mut last = first;
     let mut needing = Vec::new();
     facts.walk(&facts.function(open.function.id).body, &mut |stmt| {
         let node = facts.stmt(stmt);
-        if node.range.start() < facts.stmt(open.stmt).range.end()
+        if node.range.start() < facts.stmt(first).range.end()
             || end.is_some_and(|end| node.range.start() >= end)
         {
             return;
@@ -216,7 +232,7 @@ fn body_of(life: &Lifecycle, detail: &Detail) -> Result<TextRange, Declined> {
             last = top;
         }
     }
-    let range = facts.stmt(open.stmt).range.cover(facts.stmt(last).range);
+    let range = facts.stmt(first).range.cover(facts.stmt(last).range);
     let others = opens(life, open.function, until)
         .into_iter()
         .any(|other| other.stmt != open.stmt && range.contains_range(facts.stmt(other.stmt).range));

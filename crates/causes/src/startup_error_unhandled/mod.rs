@@ -91,10 +91,13 @@ impl Cause for StartupErrorUnhandled {
 }
 
 fn detect_one(life: &Lifecycle, open: Open, phase: Phase) -> Option<Found> {
-    if !open.awaited || open.looped || !open.kept(life) || driver::driver_of(&open.class).is_none() {
+    let failing = open.fails_at();
+    if failing.is_none() || open.looped || !open.kept(life) || driver::driver_of(&open.class).is_none() {
         return None;
     }
-    if is_handled(life, open.function, open.stmt) || handled_by_callers(life, open.function, 3) {
+    if failing.is_some_and(|stmt| is_handled(life, open.function, stmt))
+        || handled_by_callers(life, open.function, 3)
+    {
         return None;
     }
     let readers = answer::readers(life, &open);
