@@ -70,7 +70,8 @@ fn inside(life: &Lifecycle, open: &Open) -> Option<(StmtId, Vec<Gap>)> {
 fn swallowed(life: &Lifecycle, open: &Open) -> Option<(StmtId, Vec<Gap>)> {
     let file = open.function.file;
     let facts = life.facts(file);
-    if open.looped {
+    // A loop tries again until it is there.
+    if life.in_loop(open.call) {
         return None;
     }
     let statement =

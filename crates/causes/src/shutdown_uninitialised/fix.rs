@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopmend_model::Applicability;
 use loopmend_python::edit::{Draft, Source};
-use loopmend_python::facts::{ExprKind, StmtId, StmtKind, TextRange};
+use loopmend_python::facts::{ExprKind, Facts, StmtId, StmtKind, TextRange};
 use loopmend_python::lifecycle::{FileId, Lifecycle, StmtRef};
 
 use super::find::receiver;
@@ -77,7 +77,9 @@ fn tested(life: &Lifecycle, detail: &Detail, applicability: Applicability) -> Re
         }
         if gap.initial == Initial::Unset {
             presets.insert(life.source(gap.place).to_owned());
-            let top = facts.ancestors(gap.open.stmt).map(|(outer, _)| outer).last().unwrap_or(gap.open.stmt);
+            // Before anything in the function may fail.
+            let body = &facts.function(detail.function.id).body;
+            let top = body.iter().copied().find(|&stmt| !is_preamble(facts, stmt)).unwrap_or(gap.open.stmt);
             let before = match detail.shape {
                 Shape::Inside(statement) | Shape::Swallowed(statement) => statement,
                 Shape::Called => top,
@@ -135,4 +137,13 @@ fn is_plain(life: &Lifecycle, stmt: StmtRef) -> bool {
     };
     matches!(&facts.expr(call).kind, ExprKind::Call { func, .. }
         if matches!(facts.expr(*func).kind, ExprKind::Attribute { .. }))
+}
+
+/// A docstring, or `global`: what must stay first.
+fn is_preamble(facts: &Facts, stmt: StmtId) -> bool {
+    match facts.stmt(stmt).kind {
+        StmtKind::Expr(value) => matches!(facts.expr(value).kind, ExprKind::Str(_)),
+        StmtKind::Scope(_) => true,
+        _ => false,
+    }
 }

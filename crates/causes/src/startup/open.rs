@@ -194,7 +194,7 @@ fn made(
                     ends,
                     awaited,
                     live: Some(stmt),
-                    looped: life.in_loop(call),
+                    looped: each_turn(life, at(target), stmt),
                     binds: true,
                 });
             }
@@ -221,7 +221,7 @@ fn made(
         ends: ends_of(resource),
         awaited,
         live: live.then_some(stmt),
-        looped: life.in_loop(call),
+        looped: each_turn(life, place, stmt),
         binds: true,
     })
 }
@@ -248,7 +248,7 @@ fn started(life: &Lifecycle, function: FunctionRef, stmt: StmtId, value: ExprId,
         ends,
         awaited,
         live: Some(stmt),
-        looped: life.in_loop(call),
+        looped: each_turn(life, place, stmt),
         binds: false,
     };
     for value in life.infer(place).iter() {
@@ -425,4 +425,19 @@ fn handed_to_stack(life: &Lifecycle, open: &Open, order: &[StmtId]) -> bool {
         });
     }
     found
+}
+
+/// Whether each turn of a loop has a place of its own: `pools[name] = …` in `for name in …`; a retry has not.
+fn each_turn(life: &Lifecycle, place: ExprRef, stmt: StmtId) -> bool {
+    let facts = life.facts(place.file);
+    facts.ancestors(stmt).any(|(outer, _)| {
+        let StmtKind::For { target, .. } = facts.stmt(outer).kind else { return false };
+        let mut turns = false;
+        facts.descend(target, &mut |name| {
+            if let Some(name) = facts.name_of(name) {
+                facts.descend(place.id, &mut |part| turns |= facts.name_of(part) == Some(name));
+            }
+        });
+        turns
+    })
 }
