@@ -121,7 +121,7 @@ fn found(life: &Lifecycle, apps: &[App], index: usize, handlers: &[Handler], fir
         .insert(places.len().min(1), (Spot::expr(life, app.call), "the application is made here".to_owned()));
     found.related = places;
     found.functions = handlers.iter().flat_map(|at| at.functions.iter().copied()).collect();
-    found.names = vec!["on_event".to_owned()];
+    found.names = ["on_event", "add_event_handler", "on_startup", "on_shutdown"].map(str::to_owned).to_vec();
     found.detail = Some(std::sync::Arc::new(app.call));
     found.applicability = match convert(life, apps, index) {
         Ok(mend) => mend.applicability,
