@@ -203,6 +203,14 @@ fn in_function(
             _ => {}
         }
     }
+    // What has to be started is alive only then: where the start fails, nothing is open.
+    let started = flow
+        .uses
+        .iter()
+        .filter(|at| here(at.expr) && !at.element)
+        .filter(|at| matches!(&at.kind, UseKind::Method { name, .. } if Closer::starts(name)))
+        .find_map(|at| facts.stmt_of(at.expr.id).filter(|stmt| !ends.contains(stmt)));
+    let made = started.unwrap_or(made);
     let ways =
         life.ends(facts, function.id, made, &|stmt| ends.contains(&stmt), &|stmt| tests.contains(&stmt));
     let keeper = Keeper::Function(function);
