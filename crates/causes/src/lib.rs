@@ -52,6 +52,7 @@ mod windows_proactor;
 pub use cause::Cause;
 pub use found::{Found, Report, Spot};
 pub use mend::{Declared, Declined, Mend};
+pub use other::{Handler, handler_that_prints};
 pub use page::Page;
 pub use place::{Match, is_library, is_windows, locate};
 pub use shelf::{cause, shelf};

@@ -1,7 +1,7 @@
 //! What an incident says, in terms of the tree.
 
-use loopmend_causes::{Match, locate};
-use loopmend_model::{Frame, Incident, SubjectKind};
+use loopmend_causes::{Handler, Match, handler_that_prints, locate};
+use loopmend_model::{Channel, Frame, Incident, SubjectKind};
 use loopmend_python::lifecycle::{FileId, FunctionRef, Lifecycle};
 
 /// An incident, read against a tree.
@@ -15,6 +15,8 @@ pub struct Evidence<'i> {
     pub created: Vec<(FunctionRef, u32)>,
     /// Places of the subjects (where a coroutine is defined or was running).
     pub subjects: Vec<(FunctionRef, u32)>,
+    /// Without a traceback: the handler of the tree that prints the line, where one does.
+    pub handler: Option<Handler>,
     /// Frames that are a library's or Python's own.
     pub library: usize,
     /// Frames that are neither, and not in the tree.
@@ -33,6 +35,7 @@ impl<'i> Evidence<'i> {
             frames: Vec::new(),
             created: Vec::new(),
             subjects: Vec::new(),
+            handler: None,
             library: 0,
             elsewhere: Vec::new(),
             ambiguous: Vec::new(),
@@ -54,6 +57,12 @@ impl<'i> Evidence<'i> {
             if let Match::Function(function) = locate(life, frame) {
                 evidence.subjects.push((function, frame.line));
             }
+        }
+        if incident.exceptions.iter().all(|raised| raised.frames.is_empty())
+            && matches!(incident.channel, Channel::Log | Channel::Exception)
+        {
+            evidence.handler =
+                incident.messages.iter().find_map(|message| handler_that_prints(life, message));
         }
         evidence
     }

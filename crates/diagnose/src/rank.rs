@@ -121,8 +121,10 @@ pub fn rank(
                 RULES.iter().filter_map(|rule| rule(life, evidence, found, symptoms)).collect();
             let kind = points.iter().filter(|points| !points.place).map(|points| points.points).sum::<u32>();
             let placed = points.iter().any(|points| points.place);
-            if kind == 0 || (kind <= FAINT && !placed) {
-                // Its kind of trouble is not what is printed here, or what is printed says little by itself.
+            let weak = kind <= FAINT || evidence.handler.is_some();
+            if kind == 0 || (weak && !placed) {
+                // Its kind of trouble is not what is printed here, or what is printed says little by itself: many errors
+                // print it, or the program itself does, where it has caught it.
                 continue;
             }
             let sum = points.iter().map(|points| points.points).sum::<u32>();

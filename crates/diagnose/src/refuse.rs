@@ -6,6 +6,7 @@ use loopmend_causes::{Found, shelf};
 use loopmend_model::{Incident, Refusal, RefusalCode};
 use loopmend_python::lifecycle::{FileId, Lifecycle};
 
+use crate::rule::named;
 use crate::{Evidence, Ranked, Symptoms};
 
 /// Whether a cause of the shelf knows this incident as one to leave alone.
@@ -56,6 +57,17 @@ pub(crate) fn unexplained(
         return refusal(
             RefusalCode::NotOurs,
             "The log has no error of the event loop's life in it; nothing is changed.".to_owned(),
+        );
+    }
+    if let Some(handler) = evidence.iter().find_map(|evidence| evidence.handler.as_ref()) {
+        return refusal(
+            RefusalCode::ProgramIsRight,
+            format!(
+                "The line is the program's own: {} catches the error and reports it (`{}`), and no place of this tree has a defect that \
+would bring it there. Nothing is changed.",
+                named(life, handler.function),
+                handler.words
+            ),
         );
     }
     let known = evidence

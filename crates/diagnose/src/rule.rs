@@ -21,8 +21,17 @@ pub struct Points {
 type Rule = fn(&Lifecycle, &Evidence<'_>, &Found, &dyn Symptoms) -> Option<Points>;
 
 /// All rules, in the order in which their reasons are told.
-pub const RULES: &[Rule] =
-    &[symptom, creation, subject_place, subject_name, nearest_frame, other_frame, exact_line, fixture];
+pub const RULES: &[Rule] = &[
+    symptom,
+    creation,
+    subject_place,
+    subject_name,
+    nearest_frame,
+    handler,
+    other_frame,
+    exact_line,
+    fixture,
+];
 
 /// The symptom is one that this cause produces.
 fn symptom(_: &Lifecycle, evidence: &Evidence<'_>, found: &Found, symptoms: &dyn Symptoms) -> Option<Points> {
@@ -130,6 +139,18 @@ fn nearest_frame(
     })
 }
 
+/// The line is printed by a handler that runs when a function that takes part runs.
+fn handler(life: &Lifecycle, evidence: &Evidence<'_>, found: &Found, _: &dyn Symptoms) -> Option<Points> {
+    let function = evidence.handler.as_ref()?.function;
+    let runs = takes_part(life, found, function)
+        || found.functions.iter().any(|&part| !part.is_module() && life.reachable(part).contains(&function));
+    runs.then(|| Points {
+        points: 26,
+        place: true,
+        reason: format!("the line is printed by {}, which runs with it", named(life, function)),
+    })
+}
+
 /// Another frame of the tree is in a function that takes part.
 fn other_frame(life: &Lifecycle, evidence: &Evidence<'_>, found: &Found, _: &dyn Symptoms) -> Option<Points> {
     let hits: Vec<FunctionRef> = evidence
@@ -211,7 +232,7 @@ fn takes_part(life: &Lifecycle, found: &Found, function: FunctionRef) -> bool {
         })
 }
 
-fn named(life: &Lifecycle, function: FunctionRef) -> String {
+pub(crate) fn named(life: &Lifecycle, function: FunctionRef) -> String {
     let facts = life.facts(function.file);
     if function.is_module() {
         format!("the top level of {}", facts.path)

@@ -3,10 +3,11 @@
 mod handled;
 mod printed;
 
-use loopmend_model::{Channel, Incident, Refusal, RefusalCode};
+use loopmend_model::{Incident, Refusal, RefusalCode};
 use loopmend_python::lifecycle::Lifecycle;
 
-use crate::place::{Match, locate};
+pub use printed::{Handler, handler_that_prints};
+
 use crate::{Cause, Declined, Found, Mend, Page, Report};
 
 /// The cause.
@@ -41,35 +42,12 @@ impl Cause for Other {
 
     fn refuse(&self, incident: &Incident, life: Option<&Lifecycle>) -> Option<Refusal> {
         let life = life?;
-        let right = |message: String| Some(Refusal { code: RefusalCode::ProgramIsRight, message });
-        if let Some(place) = handled::hung_up(life, incident) {
-            return right(format!(
+        let place = handled::hung_up(life, incident)?;
+        Some(Refusal {
+            code: RefusalCode::ProgramIsRight,
+            message: format!(
                 "A client hung up while {place} was answering it; a server has to expect that, and nothing of its own is left open. Nothing is changed."
-            ));
-        }
-        if own_frames(life, incident) || incident.exceptions.iter().any(|raised| !raised.frames.is_empty()) {
-            return None;
-        }
-        // Without a traceback, it may be a line that the program itself prints.
-        if !matches!(incident.channel, Channel::Log | Channel::Exception) {
-            return None;
-        }
-        incident.messages.iter().find_map(|message| {
-            let words = printed::by_handler(life, message)?;
-            right(format!(
-                "The line is the program's own: {} catches the error there and reports it (`{}`). It is handled, so nothing is changed.",
-                words.place, words.text
-            ))
+            ),
         })
     }
-}
-
-fn own_frames(life: &Lifecycle, incident: &Incident) -> bool {
-    incident
-        .exceptions
-        .iter()
-        .flat_map(|raised| &raised.frames)
-        .chain(&incident.created)
-        .chain(incident.subjects.iter().filter_map(|subject| subject.place.as_ref()))
-        .any(|frame| matches!(locate(life, frame), Match::Function(_)))
 }

@@ -1,21 +1,24 @@
 //! Lines that the program's own handlers print.
 
 use loopmend_python::facts::{ExprKind, StmtKind};
-use loopmend_python::lifecycle::{FileId, Lifecycle};
+use loopmend_python::lifecycle::{FileId, FunctionRef, Lifecycle};
 
-/// Words of a handler that stand in a line.
-pub(super) struct Words {
-    /// As in the source.
-    pub text: String,
-    /// The function that the handler is in, in words.
-    pub place: String,
+/// An `except` that reports what it caught.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// The function that it is in.
+    pub function: FunctionRef,
+    /// Its first line.
+    pub line: u32,
+    /// The words that it prints before what it caught, as in the source.
+    pub words: String,
 }
 
 /// Fewer letters than this may stand anywhere by chance.
 const LETTERS: usize = 5;
 
 /// The `except` of the tree that prints this line before what it caught: its literal words stand in it.
-pub(super) fn by_handler(life: &Lifecycle, line: &str) -> Option<Words> {
+pub fn handler_that_prints(life: &Lifecycle, line: &str) -> Option<Handler> {
     life.files().find_map(|file| {
         let text = life.text(file);
         if !text.contains("except") {
@@ -25,7 +28,7 @@ pub(super) fn by_handler(life: &Lifecycle, line: &str) -> Option<Words> {
     })
 }
 
-fn in_file(life: &Lifecycle, file: FileId, line: &str) -> Option<Words> {
+fn in_file(life: &Lifecycle, file: FileId, line: &str) -> Option<Handler> {
     let facts = life.facts(file);
     for stmt in &facts.stmts {
         let StmtKind::Try { handlers, .. } = &stmt.kind else { continue };
@@ -52,10 +55,10 @@ fn in_file(life: &Lifecycle, file: FileId, line: &str) -> Option<Words> {
                     words = said;
                 }
             });
-            if let Some(text) = words {
-                let function = facts.function_at(handler.range.start());
-                let place = format!("`{}` in {}", facts.function(function).qualname, facts.path);
-                return Some(Words { text, place });
+            if let Some(words) = words {
+                let start = handler.range.start();
+                let function = FunctionRef { file, id: facts.function_at(start) };
+                return Some(Handler { function, line: facts.lines.line(start), words });
             }
         }
     }
