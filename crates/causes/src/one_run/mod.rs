@@ -9,6 +9,7 @@ mod awaited;
 mod handles;
 mod hoist;
 mod region;
+mod shift;
 mod variables;
 mod write;
 

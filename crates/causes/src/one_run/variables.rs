@@ -51,7 +51,7 @@ impl Variables {
                 bound.contains(&id.index()) && matches!(facts.binding(id).kind, BindingKind::Changed(_))
             });
             let has_outer = bindings.iter().any(|id| !bound.contains(&id.index()));
-            let needs = inner_loads.iter().any(|load| outer(load)) || changed && has_outer;
+            let needs = inner_loads.iter().any(outer) || changed && has_outer;
             let read = inner_loads.iter().map(|load| facts.expr(load.id).range.start().to_u32()).min();
             if needs && (function.id != MODULE || !bound.is_empty() || nested_only(facts, bindings)) {
                 first_read.push((read.unwrap_or(u32::MAX), name.clone()));

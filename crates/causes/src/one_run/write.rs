@@ -10,10 +10,9 @@ use loopmend_python::edit::{
 use loopmend_python::facts::{ExprKind, Facts, MODULE, Name, StmtId, StmtKind, TextRange, TextSize};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, Run, RunKind};
 
-use ruff_text_size::Ranged;
-
 use super::handles::Handles;
 use super::hoist::{body_of, is_step};
+use super::shift::{Shift, apart, located};
 use super::variables::Variables;
 use super::{Hoist, Region, awaited};
 use crate::carried::steps_in;
@@ -160,7 +159,7 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
     // The call in their place.
     let of = facts.function(region.function.id);
     let receiver = of.receiver().cloned();
-    let arguments: Vec<&str> = variables.parameters.iter().map(|name| name.as_str()).collect();
+    let arguments: Vec<&str> = variables.parameters.iter().map(Name::as_str).collect();
     let called = receiver.as_ref().map_or_else(|| name.clone(), |receiver| format!("{receiver}.{name}"));
     let rest = options.iter().fold(String::new(), |text, option| text + ", " + option);
     let anyio = fresh.is_some_and(|run| run.path == "anyio.run");
@@ -172,7 +171,7 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
     } else {
         format!("{runner}({called}({}){rest})", arguments.join(", "))
     };
-    let results: Vec<&str> = variables.results.iter().map(|name| name.as_str()).collect();
+    let results: Vec<&str> = variables.results.iter().map(Name::as_str).collect();
     let statement = if region.returns {
         format!("return {start}")
     } else if results.is_empty() {
@@ -184,11 +183,10 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
     let replaced = Edit::replacement(lines, format!("{indent}{statement}{}", now.newline()));
 
     // The coroutine before the function.
-    let parameters: Vec<&str> =
-        receiver.iter().map(|name| name.as_str()).chain(arguments.iter().copied()).collect();
+    let parameters: Vec<&str> = receiver.iter().map(Name::as_str).chain(arguments.iter().copied()).collect();
     let mut text = format!("async def {name}({}):\n", parameters.join(", "));
     if !variables.globals.is_empty() {
-        let names: Vec<&str> = variables.globals.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = variables.globals.iter().map(Name::as_str).collect();
         text += &format!("    global {}\n", names.join(", "));
     }
     text += &indent_snippet(&body);
@@ -319,7 +317,7 @@ fn guarded_body(
         let text = facts.stmt(kept[from]).range.cover(facts.stmt(kept[to - 1]).range);
         located(source, shift.range(text))
     };
-    let names: Vec<&str> = variables.results.iter().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = variables.results.iter().map(Name::as_str).collect();
     let back = format!("return {}", names.join(", "));
     let all = range(inner.source(), &shift, 0, kept.len());
     if !wraps {
@@ -377,8 +375,8 @@ fn name(life: &Lifecycle, region: &Region) -> Result<String, Declined> {
         ));
     }
     let taken: BTreeSet<&str> = match of.class {
-        Some(class) => facts.class(class).members.keys().map(|name| name.as_str()).collect(),
-        None => facts.scopes.iter().flat_map(|scope| scope.keys()).map(|name| name.as_str()).collect(),
+        Some(class) => facts.class(class).members.keys().map(Name::as_str).collect(),
+        None => facts.scopes.iter().flat_map(|scope| scope.keys()).map(Name::as_str).collect(),
     };
     let base = if region.function.id == MODULE { "main".to_owned() } else { format!("{}_async", of.name) };
     let candidates = [base.clone(), "run_all".to_owned(), format!("{base}_steps"), format!("_{base}")];
@@ -391,7 +389,7 @@ fn name(life: &Lifecycle, region: &Region) -> Result<String, Declined> {
 fn indent_snippet(text: &str) -> String {
     let source = Source::parse("", text);
     let edits = loopmend_python::edit::indent_lines(&source, TextRange::new(TextSize::new(0), source.end()));
-    let moved = source.with(&edits).map(|now| now.text().to_owned()).unwrap_or_else(|_| text.to_owned());
+    let moved = source.with(&edits).map_or_else(|_| text.to_owned(), |now| now.text().to_owned());
     moved.trim_end_matches('\n').to_owned()
 }
 
@@ -399,61 +397,4 @@ fn step(draft: &mut Draft, shift: &mut Shift, edits: Vec<Edit>) -> Result<(), De
     shift.edits.push(edits.clone());
     draft.step(|_| Ok(edits))?;
     Ok(())
-}
-
-/// Blank lines that a definition wants above itself.
-fn apart(source: &Source, before: TextRange) -> Vec<Edit> {
-    let Some(found) = source.statement_at(before) else { return Vec::new() };
-    let wanted = if found.owner.is_none() { 2 } else { 1 };
-    let at = source.comments_above(found);
-    let (above, _) = source.blank_above(at);
-    if found.index == 0 || above >= wanted {
-        return Vec::new();
-    }
-    vec![Edit::insertion(at, source.newline().repeat(wanted - above))]
-}
-
-/// The statements of one block that a moved range still covers: lines may have gone at its ends.
-fn located(source: &Source, range: TextRange) -> TextRange {
-    let text = &source.text()[range.start().to_usize()..];
-    let blank = (text.len() - text.trim_start().len()) as u32;
-    let start = range.start() + TextSize::new(blank);
-    let found =
-        source.statements_at(TextRange::empty(start)).into_iter().find(|found| found.start() == start);
-    let Some(found) = found else { return range };
-    let last = found.body[found.index..].iter().take_while(|stmt| stmt.start() < range.end()).last();
-    last.map_or(range, |last| TextRange::new(start, last.end()))
-}
-
-/// Where offsets of the file are after the steps so far.
-#[derive(Clone, Debug, Default)]
-struct Shift {
-    edits: Vec<Vec<Edit>>,
-}
-
-impl Shift {
-    fn range(&self, range: TextRange) -> TextRange {
-        let mut range = range;
-        for step in &self.edits {
-            let moved = |offset: TextSize, end: bool| {
-                let mut delta = 0_i64;
-                let mut clamped = None;
-                for edit in step {
-                    let added = edit.content.len() as i64;
-                    // An insertion at a border belongs to what starts or ends there.
-                    let at_border = edit.range.is_empty() && edit.range.start() == offset;
-                    if edit.range.end() <= offset && !at_border && (end || edit.range.start() < offset) {
-                        delta += added - i64::from(edit.range.len().to_u32());
-                    } else if edit.range.start() < offset && offset < edit.range.end() {
-                        clamped = Some((edit.range.start(), added));
-                    }
-                }
-                let (from, more) = clamped.unwrap_or((offset, 0));
-                TextSize::new(u32::try_from(i64::from(from.to_u32()) + delta + more).unwrap_or(0))
-            };
-            let (start, end) = (moved(range.start(), false), moved(range.end(), true));
-            range = TextRange::new(start, end.max(start));
-        }
-        range
-    }
 }

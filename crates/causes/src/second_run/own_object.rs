@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopmend_model::Applicability;
 use loopmend_python::catalogue::{Acquire, ContextManager};
 use loopmend_python::edit::{
-    Comments, Draft, Edit, ImportRequest, Source, delete_statement, import_edits, remove_import_after,
-    replace_statement, wrap_statements,
+    Comments, Draft, Edit, ImportRequest, Source, delete_statement, import_edits, replace_statement,
+    wrap_statements,
 };
-use loopmend_python::facts::{BindingKind, ExprKind, MODULE, Name, StmtId, StmtKind, TextRange};
+use loopmend_python::facts::{BindingKind, ExprKind, MODULE, Name, StmtId, StmtKind, TextRange, TextSize};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle};
 
 use super::closer::{free_name, reference};
@@ -216,8 +216,12 @@ pub fn wrap(
     let mut edits: Vec<Edit> =
         touches.iter().map(|touch| Edit::replacement(facts.expr(touch.id).range, local)).collect();
     edits.retain(|edit| draft.source().slice(edit.range) != local);
-    let grown: i64 =
-        edits.iter().map(|edit| edit.content.len() as i64 - i64::from(edit.range.len().to_u32())).sum();
+    let grown: i64 = edits
+        .iter()
+        .map(|edit| {
+            i64::from(TextSize::of(edit.content.as_str()).to_u32()) - i64::from(edit.range.len().to_u32())
+        })
+        .sum();
     draft.step(|_| Ok(edits))?;
     let end = u32::try_from(i64::from(range.end().to_u32()) + grown).unwrap_or(range.end().to_u32());
     let range = TextRange::new(range.start(), end.into());
