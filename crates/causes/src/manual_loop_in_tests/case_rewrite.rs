@@ -97,6 +97,9 @@ pub(super) fn rewrite(life: &Lifecycle, case: &Case, mend: &mut Mend) -> Result<
         })?;
     }
     draft.step(|now| Ok(remove_import(now, "asyncio")))?;
+    if let Some(name) = facts.name_of(case.base.id) {
+        draft.step(|now| Ok(remove_import(now, name)))?;
+    }
     mend.rewrite(life, case.class.file, draft.source().text());
     for shared in &case.shared {
         if let Some(resource) = life.site_at(shared.value).and_then(|site| life.resource(site)) {
@@ -175,21 +178,21 @@ fn setup(source: &Source, class: &ruff_python_ast::StmtClassDef, text: &str) -> 
     }
     let first =
         class.body.iter().find(|stmt| stmt.is_function_def_stmt()).ok_or(Refused::Missing("method"))?;
-    let body: String = text.lines().map(|line| format!("    {line}\n")).collect();
+    let body: String = text.lines().fold(String::new(), |body, line| body + "    " + line + "\n");
     insert_before(source, first.range(), &format!("async def asyncSetUp(self):\n{body}"))
 }
 
 /// Where a range stands once edits are made; none of them may cut it.
 fn shifted(range: TextRange, edits: &[Edit]) -> TextRange {
-    let (mut start, mut end) = (i64::from(range.start().to_u32()), i64::from(range.end().to_u32()));
+    let (mut start, mut end) = (range.start(), range.end());
     for edit in edits {
-        let grown = edit.content.len() as i64 - i64::from(edit.range.len().to_u32());
+        let (new, old) = (ruff_text_size::TextSize::of(edit.content.as_str()), edit.range.len());
         if edit.range.end() <= range.start() {
-            start += grown;
-            end += grown;
-        } else if edit.range.end() <= range.end() {
-            end += grown;
+            start = start + new - old;
+        }
+        if edit.range.end() <= range.end() {
+            end = end + new - old;
         }
     }
-    TextRange::new((start.max(0) as u32).into(), (end.max(0) as u32).into())
+    TextRange::new(start, end)
 }

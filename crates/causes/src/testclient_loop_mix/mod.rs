@@ -1,4 +1,4 @@
-//! `testclient-loop-mix`: TestClient runs the app on a loop of its own, with objects of the test's loop in it.
+//! `testclient-loop-mix`: `TestClient` runs the app on a loop of its own, with objects of the test's loop in it.
 
 mod rewrite;
 mod site;

@@ -1,4 +1,4 @@
-//! From TestClient to AsyncClient.
+//! From `TestClient` to `AsyncClient`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::site::Client;
 use crate::Declined;
 use crate::suite::{Named, Rewrite, range_of};
 
-/// Puts the AsyncClient in the TestClient's place, and awaits what is asked of it.
+/// Puts the `AsyncClient` in the `TestClient`'s place, and awaits what is asked of it.
 pub(super) fn rewrite(life: &Lifecycle, client: &Client, changed: &mut Rewrite<'_>) -> Result<(), Declined> {
     if client.other {
         return Err(Declined::because(
@@ -156,7 +156,7 @@ fn app_of(life: &Lifecycle, call: ExprRef) -> String {
     }
 }
 
-/// The AsyncClient with what the TestClient was given; its address and redirects are TestClient's.
+/// The `AsyncClient` with what the `TestClient` was given; its address and redirects are `TestClient`'s.
 fn async_client(life: &Lifecycle, call: ExprRef, app: &str) -> Result<String, Declined> {
     let facts = life.facts(call.file);
     let quote = if life.text(call.file).matches('\'').count() > life.text(call.file).matches('"').count() {
@@ -180,7 +180,7 @@ fn async_client(life: &Lifecycle, call: ExprRef, app: &str) -> Result<String, De
             Some("base_url") => base = text.to_owned(),
             Some("raise_server_exceptions") => transport.push_str(&format!(", raise_app_exceptions={text}")),
             Some(name @ ("headers" | "cookies" | "follow_redirects")) => {
-                more.push_str(&format!(", {name}={text}"))
+                more.push_str(&format!(", {name}={text}"));
             }
             Some("backend" | "backend_options") => {}
             _ => {

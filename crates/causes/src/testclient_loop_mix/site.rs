@@ -3,7 +3,7 @@
 use loopmend_python::facts::{ExprId, ExprKind, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Holding, Lifecycle, UseKind};
 
-/// One call of TestClient.
+/// One call of `TestClient`.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     /// The call.

@@ -41,7 +41,7 @@ impl Suite {
                 || ["Server", "AppRunner", "TCPSite", "UnixSite"].iter().any(|end| site.gives.ends_with(end));
             sites.push(site.call);
         }
-        if !sites.is_empty() && !(doubt && sites.len() == 1) {
+        if sites.len() > usize::from(doubt) {
             return Holding::Objects { sites, works };
         }
         let given =
