@@ -62,7 +62,7 @@ pub(super) fn drop(
                     .map(Ranged::range)
                     .find(|range| {
                         source.slice(*range) == NAME
-                            && source.expr_at(*range).is_some_and(|expr| expr.is_name_expr())
+                            && source.expr_at(*range).is_some_and(ruff_python_ast::Expr::is_name_expr)
                     })
                     .ok_or(Refused::Missing("use of the loop"))?;
                 replace_expr(source, name, &running)

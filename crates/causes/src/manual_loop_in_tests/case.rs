@@ -173,7 +173,7 @@ fn shared(life: &Lifecycle, class: ClassRef) -> Vec<SharedObject> {
     let mut found = Vec::new();
     for site in life.sites().iter().filter(|site| site.call.file == class.file) {
         if !of.range.contains_range(facts.expr(site.call.id).range)
-            || !life.resource(site).is_some_and(|resource| resource.breaks_in_second_run())
+            || !life.resource(site).is_some_and(loopmend_python::catalogue::Resource::breaks_in_second_run)
         {
             continue;
         }

@@ -30,7 +30,7 @@ pub(super) fn rewrite(life: &Lifecycle, case: &Case, mend: &mut Mend) -> Result<
         ));
     }
     let source = Source::parse(&facts.path, life.text(case.class.file).as_ref());
-    let mut edits = base(life, case, &source)?;
+    let mut edits = base(life, case, &source);
     for &run in &case.runs {
         let ExprKind::Call { ref args, .. } = facts.expr(run.id).kind else { continue };
         let text = format!("await {}", life.source(run.with(args[0])));
@@ -71,7 +71,7 @@ pub(super) fn rewrite(life: &Lifecycle, case: &Case, mend: &mut Mend) -> Result<
         case.shared.iter().map(|shared| opening(life, shared)).collect::<Result<_, _>>()?;
     // Edits first, all at once; then statements, from behind, by where they have moved to.
     let moved = |range: TextRange| shifted(range, &edits);
-    gone.sort_by_key(|range| range.start());
+    gone.sort_by_key(Ranged::start);
     let gone: Vec<TextRange> = gone.into_iter().map(moved).collect();
     draft.step(|_| Ok(edits.clone()))?;
     for range in gone.into_iter().rev() {
@@ -88,7 +88,7 @@ pub(super) fn rewrite(life: &Lifecycle, case: &Case, mend: &mut Mend) -> Result<
             let empty = class.body.iter().filter_map(|stmt| stmt.as_function_def_stmt()).find(|function| {
                 ["setUp", "tearDown", "setUpClass", "tearDownClass", "asyncSetUp", "asyncTearDown"]
                     .contains(&function.name.as_str())
-                    && function.body.iter().all(|stmt| stmt.is_pass_stmt())
+                    && function.body.iter().all(ruff_python_ast::Stmt::is_pass_stmt)
             });
             match empty {
                 Some(function) => delete_statement(now, function.range(), Comments::Delete),
@@ -113,22 +113,19 @@ pub(super) fn rewrite(life: &Lifecycle, case: &Case, mend: &mut Mend) -> Result<
 }
 
 /// The base becomes `IsolatedAsyncioTestCase`.
-fn base(life: &Lifecycle, case: &Case, source: &Source) -> Result<Vec<Edit>, Declined> {
+fn base(life: &Lifecycle, case: &Case, source: &Source) -> Vec<Edit> {
     let facts = life.facts(case.base.file);
     match &facts.expr(case.base.id).kind {
         ExprKind::Attribute { value, .. } => {
             let module = life.source(case.base.with(*value));
-            Ok(vec![Edit::replacement(
-                range_of(life, case.base),
-                format!("{module}.IsolatedAsyncioTestCase"),
-            )])
+            vec![Edit::replacement(range_of(life, case.base), format!("{module}.IsolatedAsyncioTestCase"))]
         }
         _ => {
             let request = loopmend_python::edit::ImportRequest::from("unittest", "IsolatedAsyncioTestCase");
             let (mut edits, locals) = loopmend_python::edit::import_edits(source, &[request]);
             let local = locals.into_iter().next().unwrap_or_default();
             edits.push(Edit::replacement(range_of(life, case.base), local));
-            Ok(edits)
+            edits
         }
     }
 }

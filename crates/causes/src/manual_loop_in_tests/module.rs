@@ -50,7 +50,7 @@ pub(super) fn shared(life: &Lifecycle) -> Vec<Shared> {
         if !site.function.is_module() || !files.contains(&site.call.file) {
             continue;
         }
-        if !life.resource(site).is_some_and(|resource| resource.breaks_in_second_run()) {
+        if !life.resource(site).is_some_and(loopmend_python::catalogue::Resource::breaks_in_second_run) {
             continue;
         }
         let file = site.call.file;

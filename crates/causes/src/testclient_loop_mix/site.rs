@@ -38,9 +38,9 @@ pub(super) fn clients(life: &Lifecycle) -> Vec<Client> {
         for &id in &facts.calls {
             let call = ExprRef { file, id };
             let ExprKind::Call { func, ref args, ref keywords } = facts.expr(id).kind else { continue };
-            let name = match &facts.expr(func).kind {
-                ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => name,
-                _ => continue,
+            let (ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. }) = &facts.expr(func).kind
+            else {
+                continue;
             };
             if name != "TestClient" || !life.calls_any(call, PATHS) {
                 continue;
@@ -108,9 +108,10 @@ fn put_in(life: &Lifecycle, function: FunctionRef, app: ExprRef) -> Option<(usiz
 /// `app.dependency_overrides[…]`, `app.state.x`, `app.state["x"]`, of this app by its text (in another function, of any).
 fn is_of_app(life: &Lifecycle, target: ExprRef, app: &str, same: bool) -> bool {
     let facts = life.facts(target.file);
-    let inner = match facts.expr(target.id).kind {
-        ExprKind::Subscript { value, .. } | ExprKind::Attribute { value, .. } => value,
-        _ => return false,
+    let (ExprKind::Subscript { value: inner, .. } | ExprKind::Attribute { value: inner, .. }) =
+        facts.expr(target.id).kind
+    else {
+        return false;
     };
     match &facts.expr(inner).kind {
         ExprKind::Attribute { value, attr } if attr == "dependency_overrides" || attr == "state" => {
