@@ -39,7 +39,6 @@ mod resource_never_closed;
 mod second_run;
 mod shelf;
 mod shutdown_uninitialised;
-#[allow(dead_code, unused_imports, reason = "the causes about failing starts come one by one")]
 mod startup;
 mod startup_error_unhandled;
 mod strict_mode_fixture;

@@ -1,11 +1,11 @@
 //! Unwinding, written into the source.
 
 use loopmend_python::edit::{
-    Comments, Draft, Refused, Source, delete_statement, insert_after, insert_before, take_statement,
-    unwrap_first, wrap_statements,
+    Comments, Draft, Refused, Source, delete_statement, insert_after, take_statement, unwrap_first,
+    wrap_statements,
 };
 use loopmend_python::facts::{Slot, StmtId, StmtKind, TextRange};
-use loopmend_python::lifecycle::{FileId, Lifecycle, StmtRef};
+use loopmend_python::lifecycle::{FileId, Lifecycle};
 use ruff_text_size::Ranged;
 
 use super::open::Open;
@@ -174,13 +174,12 @@ pub(crate) fn nest_in_try(
         .map(|(_, close)| take_statement(&before, range_of(life, file, *close)))
         .collect::<Result<_, _>>()?;
     if !all_go {
-        for (_, close) in pairs.iter().rev().collect::<std::collections::VecDeque<_>>() {
+        for (_, close) in pairs.iter().rev() {
             let range = range_of(life, file, *close);
             draft.step(|now| delete_statement(now, range, Comments::Delete))?;
         }
     }
     let last = *body.last().ok_or(Refused::Missing("block"))?;
-    let mut inner = false;
     for ((open, _), text) in pairs.iter().zip(&texts).rev() {
         let opened = range_of(life, file, open.stmt);
         if open.stmt == last {
@@ -191,10 +190,8 @@ pub(crate) fn nest_in_try(
             let opened = now.statement_at(opened).ok_or(Refused::Missing("statement"))?;
             let first = opened.next().ok_or(Refused::Missing("statement"))?;
             let end = opened.body.last().map_or(first.end(), Ranged::end);
-            let _ = inner;
             wrap_statements(now, TextRange::new(first.start(), end), "try:", &[("finally:", text.trim_end())])
         })?;
-        inner = true;
     }
     if all_go {
         let start = range_of(life, file, statement).start();
@@ -204,17 +201,6 @@ pub(crate) fn nest_in_try(
         })?;
     }
     Ok(())
-}
-
-/// Puts `place = None` before a statement.
-pub(crate) fn preset(draft: &mut Draft, before: TextRange, place: &str) -> Result<(), Refused> {
-    draft.step(|now| insert_before(now, before, &format!("{place} = None")))
-}
-
-/// Puts `if place is not None:` around a statement.
-pub(crate) fn guard(draft: &mut Draft, life: &Lifecycle, stmt: StmtRef, place: &str) -> Result<(), Refused> {
-    let range = range_of(life, stmt.file, stmt.id);
-    draft.step(|now| wrap_statements(now, range, &format!("if {place} is not None:"), &[]))
 }
 
 /// Puts an exit stack around openings: each is handed to it as soon as it is open, and taken out again after `last`, when all

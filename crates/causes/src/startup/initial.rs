@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_python::facts::{Binding, BindingKind, ExprKind, Facts, MODULE, StmtId};
+use loopmend_python::facts::{Binding, BindingKind, ExprKind, Facts, MODULE, Name, StmtId};
 use loopmend_python::lifecycle::{ClassRef, ExprRef, FileId, FunctionRef, Lifecycle};
 
 use super::open::Open;
@@ -83,7 +83,7 @@ pub(crate) fn initial(
         }
         ExprKind::Attribute { value, attr } => {
             let class = facts.function(open.function.id).class;
-            if let (Some("self"), Some(class)) = (facts.name_of(*value).map(|name| name.as_str()), class) {
+            if let (Some("self"), Some(class)) = (facts.name_of(*value).map(Name::as_str), class) {
                 let class = ClassRef { file, id: class };
                 for (at, id) in life.self_writes(class, attr) {
                     see(at, life.facts(at), life.facts(at).binding(id));

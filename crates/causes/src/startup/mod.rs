@@ -11,10 +11,10 @@ mod phase;
 mod place;
 mod risk;
 
-pub(crate) use closing::{close_calls, close_calls_elsewhere, ends_in, ends_within, is_guarded};
-pub(crate) use edits::{close_text, guard, nest, nest_in_try, preset, stacked, unwind};
+pub(crate) use closing::{close_calls, close_calls_elsewhere, is_guarded};
+pub(crate) use edits::{close_text, nest, nest_in_try, stacked, unwind};
 pub(crate) use initial::{Initial, initial};
 pub(crate) use open::{Open, opens};
 pub(crate) use phase::{Phase, Phases, candidates};
-pub(crate) use place::{place_name, place_text};
+pub(crate) use place::place_name;
 pub(crate) use risk::{may_fail, protected, risks};

@@ -111,7 +111,7 @@ pub(super) fn opens_within(
     for &stmt in &order {
         match &facts.stmt(stmt).kind {
             StmtKind::Assign { targets, value } => {
-                if let Some(mut open) = made(life, function, stmt, *value, targets[0], depth) {
+                if let Some(mut open) = made(life, function, stmt, *value, targets[0]) {
                     open.aliases.extend(targets[1..].iter().map(|&id| open.place.with(id)));
                     found.push(open);
                 } else if let ExprKind::Name(_) | ExprKind::Attribute { .. } = facts.expr(*value).kind {
@@ -125,7 +125,7 @@ pub(super) fn opens_within(
                 }
             }
             StmtKind::AnnAssign { target, value: Some(value), .. } => {
-                found.extend(made(life, function, stmt, *value, *target, depth));
+                found.extend(made(life, function, stmt, *value, *target));
             }
             StmtKind::Expr(value) => {
                 if let Some(open) = started(life, function, stmt, *value, depth) {
@@ -140,7 +140,7 @@ pub(super) fn opens_within(
                         Some(index) => {
                             let aliases = std::mem::take(&mut found[index].aliases);
                             let place = found[index].place;
-                            found[index] = Open { aliases, place, ..open };
+                            found[index] = Open { place, aliases, ..open };
                         }
                         None => found.push(open),
                     }
@@ -166,7 +166,6 @@ fn made(
     stmt: StmtId,
     value: ExprId,
     target: ExprId,
-    depth: u8,
 ) -> Option<Open> {
     let facts = life.facts(function.file);
     let at = |id| ExprRef { file: function.file, id };
@@ -200,7 +199,6 @@ fn made(
             }
         },
     };
-    let _ = depth;
     let resource = resource.filter(|resource| counts(resource))?;
     let place = match (&facts.expr(target).kind, resource.gives_item) {
         (ExprKind::Tuple(items), Some(index)) => at(*items.get(index as usize)?),

@@ -1,7 +1,6 @@
 //! Places that keep an object: names, attributes, keys.
 
 use loopmend_python::facts::{ExprId, ExprKind, Facts, Name};
-use loopmend_python::lifecycle::{ExprRef, Lifecycle};
 
 /// The last name of a place: `redis` of `app.state.redis`, `[POOL]` of `app[POOL]`.
 pub(crate) fn place_name(facts: &Facts, place: ExprId) -> Option<Name> {
@@ -11,11 +10,6 @@ pub(crate) fn place_name(facts: &Facts, place: ExprId) -> Option<Name> {
         ExprKind::Await(value) => place_name(facts, *value),
         _ => None,
     }
-}
-
-/// A place as it is written.
-pub(crate) fn place_text(life: &Lifecycle, place: ExprRef) -> &str {
-    life.source(place)
 }
 
 /// Whether the expression mentions a place of this last name anywhere: as itself, or as the name in `getattr(x, "name")`,
