@@ -97,9 +97,7 @@ impl<'l> Edits<'l> {
         if let Some((_, text)) = imported_by(from) {
             return text;
         }
-        if let Some((_, text)) =
-            life.files().filter_map(|file| imported_by(file)).find(|(level, _)| *level == 0)
-        {
+        if let Some((_, text)) = life.files().filter_map(imported_by).find(|(level, _)| *level == 0) {
             return text;
         }
         let full = life.facts(of).module.to_string();

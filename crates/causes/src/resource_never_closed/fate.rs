@@ -139,8 +139,8 @@ fn follow(life: &Lifecycle, at: ExprRef, closer: &Closer, seen: &mut Vec<ExprRef
         }
     }
     let returned = flow.uses.iter().any(|at| at.kind == UseKind::Returned(function));
-    if let (Some((class, name)), false) = (&class, closes.is_empty()) {
-        return owner::closed(life, *class, name, &closes, closer, seen);
+    if let (Some((class, _)), false) = (&class, closes.is_empty()) {
+        return owner::closed(life, *class, &closes, closer, seen);
     }
     if !kept.is_empty() {
         return match uncalled(life, &closes) {

@@ -185,8 +185,7 @@ fn entered(
         Edit::replacement(TextRange::new(stmt.start(), value.start()), format!("{keyword} ")),
         Edit::replacement(TextRange::new(value.end(), stmt.end()), format!(" as {name}:")),
     ];
-    let last = now.statement_at(TextRange::empty(run.end())).map_or(run.end(), |_| run.end());
-    let lines = TextRange::new(now.lines_end(found), now.next_line(last));
+    let lines = TextRange::new(now.lines_end(found), now.next_line(run.end()));
     edits.extend(indent_lines(now, lines));
     Ok(edits)
 }
@@ -360,7 +359,8 @@ fn method_of(facts: &Facts, object: ExprId) -> Option<(&str, ExprId)> {
 /// Whether a use closes the object: in a statement of its own, or in another way.
 fn closing_stmt(facts: &Facts, object: ExprId, closer: &Closer) -> Option<Result<StmtId, ()>> {
     let (method, call) = method_of(facts, object)?;
-    if !closer.ended_by(method) && !(method == "wait_closed" && !closer.steps.is_empty()) {
+    let ends = closer.ended_by(method) || method == "wait_closed" && !closer.steps.is_empty();
+    if !ends {
         return None;
     }
     let mut at = call;

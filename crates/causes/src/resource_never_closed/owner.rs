@@ -59,16 +59,14 @@ pub(super) fn never(
 pub(super) fn closed(
     life: &Lifecycle,
     class: ClassRef,
-    name: &Name,
     closes: &[ExprRef],
     closer: &Closer,
     seen: &mut Vec<ExprRef>,
 ) -> Vec<Open> {
-    let Some(own) = closing(life, class, closes, closer) else { return Vec::new() };
+    let Some(own) = closing(life, class, closes) else { return Vec::new() };
     if framework_class(life, class) {
         return Vec::new();
     }
-    let _ = name;
     let mut found = Vec::new();
     for maker in makers(life, class) {
         if !given(life, maker, closer) {
@@ -79,12 +77,7 @@ pub(super) fn closed(
 }
 
 /// How objects of a class are ended, where all ends of what they keep stand in their own methods.
-pub(super) fn closing(
-    life: &Lifecycle,
-    class: ClassRef,
-    closes: &[ExprRef],
-    inner: &Closer,
-) -> Option<Closer> {
+pub(super) fn closing(life: &Lifecycle, class: ClassRef, closes: &[ExprRef]) -> Option<Closer> {
     let mut family: BTreeSet<ClassRef> = life.ancestry(class).inside.iter().copied().collect();
     family.extend(life.heirs(class).iter().copied());
     let in_family = |function: FunctionRef| {
@@ -154,7 +147,6 @@ pub(super) fn closing(
     if ends.iter().any(|end| end == "__del__") {
         return None;
     }
-    let _ = inner;
     Some(Closer {
         class: of.name.to_string(),
         path: String::new(),
