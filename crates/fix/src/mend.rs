@@ -7,6 +7,7 @@ use loopmend_causes::{Found, Report, cause, shelf};
 use loopmend_model::{Applicability, ConfigFile, FileChange, Finding, Patch, Settings};
 use loopmend_python::edit;
 use loopmend_python::lifecycle::Lifecycle;
+use rayon::prelude::*;
 
 use crate::accept;
 
@@ -47,13 +48,20 @@ pub struct Left {
 
 /// All findings of the shelf but those of ignored causes and those that a comment silences.
 pub fn detect(life: &Lifecycle) -> Vec<Found> {
-    let mut report = Report::default();
-    for cause in shelf() {
-        if !life.settings().ignore.iter().any(|slug| slug == cause.slug()) {
+    let reports: Vec<Report> = shelf()
+        .par_iter()
+        .filter(|cause| !life.settings().ignore.iter().any(|slug| slug == cause.slug()))
+        .map(|cause| {
+            let mut report = Report::default();
             cause.detect(life, &mut report);
-        }
+            report
+        })
+        .collect();
+    let mut all = Report::default();
+    for found in reports.into_iter().flat_map(Report::into_found) {
+        all.add(found);
     }
-    report.into_found().into_iter().filter(|found| !silenced(life, found)).collect()
+    all.into_found().into_iter().filter(|found| !silenced(life, found)).collect()
 }
 
 fn silenced(life: &Lifecycle, found: &Found) -> bool {

@@ -33,6 +33,7 @@ pub fn lower(path: &str, module: &str, package: bool, text: &str) -> Facts {
     if let ast::Mod::Module(tree) = parsed.into_syntax() {
         lowering.module(&tree);
     }
+    lowering.facts.shrink();
     lowering.facts
 }
 

@@ -77,6 +77,24 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Gives back the room that lists grew by: facts of all files are kept.
+    fn shrink(&mut self) {
+        self.exprs.shrink_to_fit();
+        self.stmts.shrink_to_fit();
+        self.functions.shrink_to_fit();
+        self.classes.shrink_to_fit();
+        self.bindings.shrink_to_fit();
+        self.calls.shrink_to_fit();
+        for scope in &mut self.scopes {
+            scope.values_mut().for_each(Vec::shrink_to_fit);
+            scope.shrink_to_fit();
+        }
+        for index in [&mut self.loads, &mut self.attributes, &mut self.keys] {
+            index.values_mut().for_each(Vec::shrink_to_fit);
+            index.shrink_to_fit();
+        }
+    }
+
     /// The expression.
     pub fn expr(&self, id: ExprId) -> &Expr {
         &self.exprs[id.index()]
