@@ -117,7 +117,7 @@ impl Stop {
         let mut requests = Vec::new();
         let mut text = String::new();
         if self.many {
-            let item = self.item();
+            let item = if handle == "task" { "one" } else { "task" };
             let (request, gather) = attribute(source, "asyncio", "gather");
             requests.push(request);
             let (request, log) = logger(life, file, source);
@@ -147,11 +147,6 @@ impl Stop {
             text = format!("if {test}:\n{body}");
         }
         (text, requests)
-    }
-
-    /// A name for one of many.
-    fn item(&self) -> String {
-        "task".to_owned()
     }
 
     /// Last names of the calls that the lines add.

@@ -43,7 +43,7 @@ impl Drain {
         }
         let all = apps(life);
         let mut own =
-            all.iter().filter(|app| !app.is_router() && !app.mounted.is_some() && !of_tests(life, app));
+            all.iter().filter(|app| !app.is_router() && app.mounted.is_none() && !of_tests(life, app));
         let app = own.next()?;
         if own.next().is_some() {
             return None;
@@ -176,13 +176,10 @@ fn place(life: &Lifecycle, app: &App) -> Option<(FileId, How)> {
     }
     if let Some(lifespan) = &app.lifespan {
         let function = lifespan.generator()?;
-        let at = match lifespan.yields(life)[..] {
-            [only] => only,
-            _ => return None,
-        };
+        let [at] = lifespan.yields(life)[..] else { return None };
         return Some((function.file, behind_yield(life.facts(at.file), at.id)));
     }
-    let function: FunctionRef = app.shutdown().filter_map(crate::lifespan::Handler::function).next()?;
+    let function: FunctionRef = app.shutdown().find_map(crate::lifespan::Handler::function)?;
     let of = life.facts(function.file).function(function.id);
     let first = of.body.first().copied()?;
     of.is_async.then_some((function.file, How::Before(first)))
