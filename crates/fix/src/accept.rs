@@ -115,6 +115,16 @@ fn findings(
         if number <= count(&keys_before, key) {
             continue;
         }
+        // A guess is no reason to leave a defect.
+        let certain = found_after.iter().any(|found| {
+            !found.doubtful
+                && found.cause == key.0
+                && found.message == key.2
+                && after.facts(found.spot.file).path == key.1
+        });
+        if !certain {
+            continue;
+        }
         // The same finding in other words, since code moved, is none too many.
         let fewer = causes_after.get(key.0).copied().unwrap_or(0)
             < causes_before.get(key.0).copied().unwrap_or(0) + usize::from(key.0 != target.cause);
