@@ -97,15 +97,13 @@ fn subject_name(
         if subject.kind == SubjectKind::Fixture {
             continue;
         }
-        let last = subject.name.rsplit('.').next().unwrap_or(&subject.name);
         let by_function =
             matches!(subject.kind, SubjectKind::Task | SubjectKind::Coroutine | SubjectKind::Function)
                 && found.functions.iter().any(|function| {
                     life.facts(function.file).function(function.id).qualname
                         == subject.name.replace("<locals>.", "")
                 });
-        let by_name =
-            found.names.iter().any(|name| *name == subject.name || name.rsplit('.').next() == Some(last));
+        let by_name = found.names.iter().any(|name| same_name(name, &subject.name));
         if by_function || by_name {
             return Some(Points {
                 points: 30,
@@ -115,6 +113,17 @@ fn subject_name(
         }
     }
     None
+}
+
+/// Whether two dotted names are of one thing, each as far as it goes: `aiohttp.ClientSession` and `ClientSession`, but not the
+/// `close` of two classes. A class may be printed with another module than it is imported from.
+fn same_name(left: &str, right: &str) -> bool {
+    let end = |long: &str, short: &str| {
+        long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let class = |name: &str| name.trim_start_matches('_').starts_with(char::is_uppercase);
+    end(left, right) || end(right, left) || (last(left) == last(right) && class(&last(left)))
 }
 
 /// The frame of the tree nearest to the error is in a function that takes part.

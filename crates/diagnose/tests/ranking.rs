@@ -172,6 +172,18 @@ fn names_pick_the_finding() {
 }
 
 #[test]
+fn two_classes_that_close_are_told_apart() {
+    let life = twins();
+    let mut told = incident("unclosed");
+    told.subjects =
+        vec![Subject { kind: SubjectKind::Coroutine, name: "Pool.close".to_owned(), place: None }];
+    let mut found = both(&life, "close-not-awaited");
+    found[0].names = vec!["ClientSession.close".to_owned()];
+    found[1].names = vec!["asyncpg.Pool.close".to_owned()];
+    assert_eq!(path_of_first(&life, &told, &found), "shop/stock.py");
+}
+
+#[test]
 fn the_test_picks_the_finding() {
     let test = "async def test_get():\n    pass\n\n\nasync def test_put():\n    pass\n";
     let life = tree(&[("tests/test_shop.py", test)]);

@@ -78,7 +78,7 @@ fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], told: Told<'_>) -> Me
     if ranked.is_empty() || out.refused.is_some() {
         return out;
     }
-    let mut wanted = ByEvidence { told, first: true };
+    let mut wanted = ByEvidence { told, likely: None };
     let mended = mend(life, &tree.configs, &mut wanted, &loopmend_project::settings_after);
     out.left = left(&mended);
     if mended.patch.is_none() {
@@ -142,7 +142,8 @@ fn left(mended: &loopmend_fix::Mended) -> Vec<Note> {
 /// the first cause that are as likely as the first: each of them would keep the symptom alive.
 struct ByEvidence<'t> {
     told: Told<'t>,
-    first: bool,
+    /// Where the evidence names no place: the first cause, with what speaks for it.
+    likely: Option<(&'static str, u32)>,
 }
 
 impl Wanted for ByEvidence<'_> {
@@ -153,18 +154,18 @@ impl Wanted for ByEvidence<'_> {
             rank(life, &open(life, self.told.incidents), found, &Catalogue)
         };
         let placed = ranked.iter().any(|ranked| ranked.placed);
-        let best = ranked.first().map(|best| (found[best.index].cause, best.points));
-        let wanted = ranked
+        if !placed && self.likely.is_none() {
+            self.likely = ranked.first().map(|best| (found[best.index].cause, best.points));
+        }
+        ranked
             .into_iter()
             .filter(|ranked| found[ranked.index].applicability != Applicability::Advice)
             .filter(|ranked| {
-                let as_likely = best == Some((found[ranked.index].cause, ranked.points));
-                ranked.placed || (!placed && self.first && as_likely)
+                let as_likely = self.likely == Some((found[ranked.index].cause, ranked.points));
+                ranked.placed || (!placed && as_likely)
             })
             .map(|ranked| ranked.index)
-            .collect();
-        self.first = false;
-        wanted
+            .collect()
     }
 }
 

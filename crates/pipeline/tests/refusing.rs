@@ -99,6 +99,57 @@ asyncio.run(main())
 }
 
 #[test]
+fn the_other_side_hung_up_while_windows_closed_the_transport() {
+    let log = r#"Exception in callback _ProactorBasePipeTransport._call_connection_lost(None)
+handle: <Handle _ProactorBasePipeTransport._call_connection_lost(None)>
+Traceback (most recent call last):
+  File "C:\Python311\Lib\asyncio\events.py", line 84, in _run
+    self._context.run(self._callback, *self._args)
+  File "C:\Python311\Lib\asyncio\proactor_events.py", line 165, in _call_connection_lost
+    self._sock.shutdown(socket.SHUT_RDWR)
+ConnectionResetError: [WinError 10054] An existing connection was forcibly closed by the remote host
+"#;
+    assert_eq!(refused(&tree(&[("feed.py", RIGHT)]), log).code, RefusalCode::LibraryFault);
+}
+
+#[test]
+fn two_places_that_are_as_likely_are_both_mended() {
+    let wrong = "\
+import aiohttp
+
+
+async def NAME(url):
+    session = aiohttp.ClientSession()
+    answer = await session.get(url)
+    return await answer.text()
+";
+    let main = "\
+import asyncio
+
+from feeds.one import one
+from feeds.two import two
+
+
+async def main():
+    await one('http://localhost/1')
+    await two('http://localhost/2')
+
+
+asyncio.run(main())
+";
+    let project = tree(&[
+        ("feeds/__init__.py", ""),
+        ("feeds/one.py", &wrong.replace("NAME", "one")),
+        ("feeds/two.py", &wrong.replace("NAME", "two")),
+        ("main.py", main),
+    ]);
+    let log = b"Unclosed client session\nclient_session: <aiohttp.client.ClientSession object at 0x7f1>\n";
+    let patch = fix(&project, Some(log), FixOptions::default()).patch.expect("it is mended");
+    let paths: Vec<&str> = patch.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["feeds/one.py", "feeds/two.py"]);
+}
+
+#[test]
 fn the_same_frames_on_linux_are_no_proactor() {
     let log = "\
 Exception ignored in: <function _SelectorTransport.__del__ at 0x7f1>

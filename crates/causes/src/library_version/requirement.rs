@@ -34,18 +34,21 @@ pub(super) fn fits(words: &str, version: Option<&Version>) -> Fit {
 
 /// `>=1,<2`, `==1.2`, `1.4 to 1.5` as bounds; none where it is no range.
 fn bounds(words: &str) -> Option<Vec<(&'static str, Version)>> {
-    if let Some((low, high)) = words.split_once(" to ") {
+    if let Some((low, high)) = words.split_once(" to ").filter(|_| !words.contains("seen")) {
         return Some(vec![(">=", Version::parse(low)?), ("<=", Version::parse(high)?)]);
     }
     words
         .split(',')
+        // `>=1.32, seen to 1.76`: newer ones were not looked at.
+        .filter(|part| !part.trim().starts_with("seen"))
         .map(|part| {
             let part = part.trim();
             let operator =
                 ["==", ">=", "<=", "<", ">"].into_iter().find(|operator| part.starts_with(operator))?;
             Some((operator, Version::parse(&part[operator.len()..])?))
         })
-        .collect()
+        .collect::<Option<Vec<_>>>()
+        .filter(|bounds| !bounds.is_empty())
 }
 
 fn holds(version: &Version, operator: &str, bound: &Version) -> bool {
@@ -102,6 +105,7 @@ mod tests {
         assert_eq!(fit("<=1.6.0 (last)", "1.6.0"), Fit::Yes);
         assert_eq!(fit("not established (reported 2024-07)", "1.0"), Fit::Unknown);
         assert_eq!(fit("seen to 2.x", "1.0"), Fit::Unknown);
+        assert_eq!(fit(">=1.32, seen to 1.76", "1.60"), Fit::Yes);
         assert_eq!(fit("all", "9"), Fit::Yes);
         assert_eq!(fits("<3", None), Fit::Unknown);
     }

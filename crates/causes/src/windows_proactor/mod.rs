@@ -1,6 +1,6 @@
 //! `windows-proactor`: transports that complain on Windows while the interpreter ends, after a program that was right.
 
-use loopmend_model::{Incident, Refusal, RefusalCode, SubjectKind};
+use loopmend_model::{Frame, Incident, Refusal, RefusalCode, SubjectKind};
 use loopmend_python::lifecycle::Lifecycle;
 
 use crate::place::{Match, is_windows, locate, standard};
@@ -56,14 +56,19 @@ impl Cause for WindowsProactor {
         if in_tree(life, incident) || leaves_open(life) {
             return None;
         }
-        Some(Refusal {
-            code: RefusalCode::LibraryFault,
-            message: format!(
-                "Python's proactor loop on Windows prints this while the interpreter ends, after correct programs too{}: every frame is \
-asyncio's own, and nothing in this tree is left open. Nothing is changed; use Python 3.11 or later.",
-                version(incident).map_or(String::new(), |minor| format!(" (here Python 3.{minor})"))
-            ),
-        })
+        let here = version(incident).map_or(String::new(), |minor| format!(" (here Python 3.{minor})"));
+        let message = if hung_up(incident) {
+            format!(
+                "Python's proactor loop on Windows prints this where the other side hung up while a transport was being closed{here}: every frame \
+is asyncio's own, and nothing in this tree is left open. Nothing is changed; it is harmless."
+            )
+        } else {
+            format!(
+                "Python's proactor loop on Windows prints this while the interpreter ends, after correct programs too{here}: every frame is \
+asyncio's own, and nothing in this tree is left open. Nothing is changed; use Python 3.11 or later."
+            )
+        };
+        Some(Refusal { code: RefusalCode::LibraryFault, message })
     }
 }
 
@@ -74,8 +79,11 @@ fn is_noise(incident: &Incident) -> bool {
         && frames().all(|frame| {
             is_windows(&frame.path) && standard(&frame.path).is_some_and(|below| below.starts_with("asyncio"))
         });
-    if !asyncio_only || !incident.created.is_empty() || version(incident).is_some_and(|minor| minor > 10) {
+    if !asyncio_only || !incident.created.is_empty() {
         return false;
+    }
+    if hung_up(incident) {
+        return true;
     }
     let named = incident.subjects.iter().any(|subject| match subject.kind {
         SubjectKind::Function => {
@@ -85,11 +93,19 @@ fn is_noise(incident: &Incident) -> bool {
         SubjectKind::Resource => subject.name.starts_with("_Proactor"),
         _ => false,
     });
-    named
-        || frames().any(|frame| {
-            frame.path.contains("proactor_events")
-                && matches!(frame.function.as_str(), "__del__" | "_call_connection_lost")
-        })
+    let collected = named || frames().any(|frame| proactor(frame) && frame.function == "__del__");
+    collected && version(incident).is_none_or(|minor| minor <= 10)
+}
+
+/// The other side hung up while the transport was being closed: newer Pythons print that too.
+fn hung_up(incident: &Incident) -> bool {
+    let frames = incident.exceptions.iter().flat_map(|raised| &raised.frames);
+    frames.into_iter().any(|frame| proactor(frame) && frame.function == "_call_connection_lost")
+        && incident.exceptions.iter().any(|raised| raised.kind.ends_with("ConnectionResetError"))
+}
+
+fn proactor(frame: &Frame) -> bool {
+    frame.path.contains("proactor_events")
 }
 
 /// The Python 3 that printed it, by the path of its library (`C:\Python39`).
