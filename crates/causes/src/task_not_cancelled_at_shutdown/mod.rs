@@ -46,6 +46,7 @@ A `TaskGroup` (Python 3.11+) inside the `async with` of the resource does so by 
         "task-destroyed-pending",
         "task-destroyed-detail",
         "task-exception-never-retrieved",
+        "unhandled-run-shutdown",
         "aiohttp-session-closed",
         "aiohttp-connector-closed",
         "asyncpg-pool-closing",

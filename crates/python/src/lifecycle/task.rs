@@ -307,3 +307,43 @@ impl Lifecycle {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use loopmend_model::{SourceFile, Tree};
+
+    use super::*;
+
+    fn life(text: &str) -> Lifecycle {
+        let files = vec![SourceFile { path: "app.py".to_owned(), text: Arc::from(text) }];
+        Lifecycle::read(&Tree { files, ..Tree::default() })
+    }
+
+    #[test]
+    fn what_becomes_of_tasks() {
+        let life = life(
+            "import asyncio, weakref\n\nweak = weakref.WeakSet()\nstrong = set()\n\nasync def job():\n    while True:\n        await asyncio.sleep(1)\n\n\
+             async def main(group):\n    asyncio.create_task(job())\n    weak.add(asyncio.create_task(job()))\n    \
+             strong.add(asyncio.create_task(job()))\n    await asyncio.create_task(job())\n    group.create_task(job())\n    \
+             task = asyncio.ensure_future(job())\n    task.cancel()\n    async with asyncio.TaskGroup() as tasks:\n        tasks.create_task(job())\n",
+        );
+        let seen: Vec<(bool, bool, bool, bool)> = life
+            .tasks()
+            .iter()
+            .map(|task| (task.dropped(), task.kept(), task.waited(), task.cancels().next().is_some()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (true, false, false, false),
+                (false, false, false, false),
+                (false, true, false, false),
+                (false, false, true, false),
+                (false, false, false, true),
+            ]
+        );
+        assert!(life.tasks().iter().all(|task| task.runs.len() == 1 && life.goes_on(task.runs[0])));
+    }
+}
