@@ -324,6 +324,86 @@ fn a_closed_loop_refuses_work_by_design() {
     }
 }
 
+#[test]
+fn a_test_makes_sure_that_a_closed_loop_refuses_work() {
+    let project = tree(&[
+        (
+            "test_late.py",
+            "\
+import asyncio
+import pytest
+
+from late import Late
+
+
+def test_refuses():
+    loop = asyncio.new_event_loop()
+    loop.close()
+    with pytest.raises(RuntimeError, match='Event loop is closed'):
+        loop.run_until_complete(asyncio.sleep(0))
+
+
+def test_owner_refuses():
+    late = Late()
+    late.close()
+    with pytest.raises(RuntimeError):
+        late.call(asyncio.sleep(0))
+",
+        ),
+        (
+            "late.py",
+            "\
+import asyncio
+
+
+class Late:
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+
+    def call(self, work):
+        return self.loop.run_until_complete(work)
+
+    def close(self):
+        self.loop.close()
+",
+        ),
+    ]);
+    let log = "\
+late.py:11: in call
+RuntimeError: Event loop is closed
+";
+    let refused = refused(&project, log);
+    assert!(matches!(refused.code, RefusalCode::ProgramIsRight | RefusalCode::NotOurs), "{refused:?}");
+}
+
+#[test]
+fn a_project_that_calls_a_library_as_documented() {
+    let main = "\
+import nest_asyncio
+import uvicorn
+
+nest_asyncio.apply()
+
+if __name__ == '__main__':
+    uvicorn.run('app:app')
+";
+    let log = "\
+Traceback (most recent call last):
+  File \"/app/main.py\", line 7, in <module>
+    uvicorn.run('app:app')
+  File \"/usr/local/lib/python3.12/site-packages/uvicorn/server.py\", line 67, in run
+    return asyncio_run(self.serve(sockets=sockets), loop_factory=self.config.get_loop_factory())
+TypeError: _patch_asyncio.<locals>.run() got an unexpected keyword argument 'loop_factory'
+";
+    let project = installed(tree(&[("main.py", main)]), &[("nest-asyncio", "1.6.0"), ("uvicorn", "0.36.0")]);
+    let refused = refused(&project, log);
+    assert_eq!(refused.code, RefusalCode::LibraryFault);
+    assert!(refused.message.contains("nest_asyncio.apply()"), "{}", refused.message);
+    // An older uvicorn does not have it: something else is wrong.
+    let project = installed(tree(&[("main.py", main)]), &[("nest-asyncio", "1.6.0"), ("uvicorn", "0.35.0")]);
+    assert_ne!(self::refused(&project, log).code, RefusalCode::LibraryFault);
+}
+
 const SERVER: &str = "\
 from aiohttp import web
 

@@ -40,7 +40,7 @@ pub(super) fn explains(life: &Lifecycle, incident: &Incident) -> Option<(&'stati
     // Python's own are told by their paths, and by `windows-proactor`.
     faults().iter().filter(|fault| fault.confidence == "high" && fault.library != "python").find_map(
         |fault| {
-            let (fit, known) = versions(life, fault);
+            let (fit, known) = versions(life, incident, fault);
             // Versions first: most faults are of libraries that the project does not have.
             let unknown = fit == Fit::Unknown && in_frames(&fault.library, incident);
             if fit != Fit::Yes && !unknown {
@@ -65,13 +65,13 @@ pub(super) fn explains(life: &Lifecycle, incident: &Incident) -> Option<(&'stati
 }
 
 /// Whether the versions of this project are in a fault's ranges, and those that are known.
-fn versions(life: &Lifecycle, fault: &Fault) -> (Fit, Vec<String>) {
+fn versions(life: &Lifecycle, incident: &Incident, fault: &Fault) -> (Fit, Vec<String>) {
     let mut known = Vec::new();
     let mut all = Fit::Yes;
     let own = (normalised(&fault.library), fault.affected.clone());
     let with = fault.with.as_deref().map(companions).unwrap_or_default();
     for (name, range) in std::iter::once(own).chain(with) {
-        let version = version(life, &name);
+        let version = version(life, incident, &name);
         let mut fit = if range.is_empty() { Fit::Yes } else { fits(&range, version.as_ref()) };
         match &version {
             Some(version) => known.push(format!("{name} {version}")),
@@ -87,12 +87,20 @@ fn versions(life: &Lifecycle, fault: &Fault) -> (Fit, Vec<String>) {
     (all, known)
 }
 
-fn version(life: &Lifecycle, name: &str) -> Option<Version> {
-    if name == "python" {
-        let (major, minor) = life.settings().python.interpreter?;
-        return Version::parse(&format!("{major}.{minor}"));
+fn version(life: &Lifecycle, incident: &Incident, name: &str) -> Option<Version> {
+    if name != "python" {
+        return life.settings().version(name).cloned();
     }
-    life.settings().version(name).cloned()
+    // The Python that printed it, by the paths of its frames; else the one of the environment.
+    let frames = incident.exceptions.iter().flat_map(|raised| &raised.frames);
+    let printed = frames.into_iter().find_map(|frame| {
+        let path = frame.path.replace('\\', "/");
+        path.split('/').find_map(|part| Version::parse(part.strip_prefix("python")?))
+    });
+    printed.filter(|version| version.release.len() == 2).or_else(|| {
+        let (major, minor) = life.settings().python.interpreter?;
+        Version::parse(&format!("{major}.{minor}"))
+    })
 }
 
 /// Paths that a description of frames names: `pytest_asyncio/plugin.py`, `autobahn/wamp/test/`, `nest_asyncio.py`; not those

@@ -138,6 +138,9 @@ impl<'l> Walk<'l> {
                 if act.handed || act.kind == LoopAct::Passed {
                     continue;
                 }
+                if act.kind != LoopAct::Close && life.is_refusal_expected(act.at) {
+                    continue;
+                }
                 walk.functions.insert(act.function);
                 walk.acts.insert(act.at, (act.kind.clone(), act.receiver));
             }
@@ -208,6 +211,9 @@ impl<'l> Walk<'l> {
     }
 
     fn step(&mut self, call: ExprRef, step: Step) {
+        if self.life.is_asserted_to_fail(call) {
+            return;
+        }
         let list = self.steps.entry(call).or_default();
         if !list.iter().any(|known| known.function == step.function) {
             list.push(step);

@@ -10,6 +10,7 @@
 mod call;
 mod context;
 mod ends;
+mod expected;
 mod flow;
 mod ground;
 mod handle;
