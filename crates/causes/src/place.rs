@@ -89,6 +89,16 @@ pub fn locate(life: &Lifecycle, frame: &Frame) -> Match {
             best.push((common, file));
         }
     }
+    if best.is_empty() {
+        // One folder of the tree may have been all that the machine had: `/app/main.py` is `services/api/main.py` there. The name
+        // alone says too little, so the function and the source line have to be there too.
+        best = life
+            .files()
+            .filter(|&file| life.facts(file).path.rsplit('/').next().is_some_and(|name| same(name, last)))
+            .filter(|&file| has_function(life, file, frame) && has_source(life, file, frame))
+            .map(|file| (1, file))
+            .collect();
+    }
     let Some(longest) = best.iter().map(|(common, _)| *common).max() else { return Match::Elsewhere };
     let mut fitting: Vec<FileId> =
         best.into_iter().filter(|(common, _)| *common == longest).map(|(_, file)| file).collect();

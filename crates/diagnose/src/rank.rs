@@ -5,7 +5,7 @@ use loopmend_model::{Diagnosis, Incident, Location, Refusal};
 use loopmend_python::lifecycle::Lifecycle;
 
 use crate::refuse::{ambiguous, refused_first, unexplained};
-use crate::rule::RULES;
+use crate::rule::{RULES, symptom};
 use crate::stranger::strangers;
 use crate::{Evidence, Symptoms};
 
@@ -119,7 +119,7 @@ pub fn rank(
         for (number, evidence) in evidence.iter().enumerate() {
             let points: Vec<_> =
                 RULES.iter().filter_map(|rule| rule(life, evidence, found, symptoms)).collect();
-            let kind = points.iter().filter(|points| !points.place).map(|points| points.points).sum::<u32>();
+            let kind = symptom(life, evidence, found, symptoms).map_or(0, |points| points.points);
             let placed = points.iter().any(|points| points.place);
             let weak = kind <= FAINT || evidence.handler.is_some();
             if kind == 0 || (weak && !placed) {

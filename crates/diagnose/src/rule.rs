@@ -34,7 +34,12 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// The symptom is one that this cause produces.
-fn symptom(_: &Lifecycle, evidence: &Evidence<'_>, found: &Found, symptoms: &dyn Symptoms) -> Option<Points> {
+pub(crate) fn symptom(
+    _: &Lifecycle,
+    evidence: &Evidence<'_>,
+    found: &Found,
+    symptoms: &dyn Symptoms,
+) -> Option<Points> {
     let known: &[&str] = match (&found.symptoms[..], cause(found.cause)) {
         ([], Some(of)) => of.page().symptoms,
         (own, _) => own,
@@ -60,6 +65,29 @@ fn symptom(_: &Lifecycle, evidence: &Evidence<'_>, found: &Found, symptoms: &dyn
     }
     best.map(|(points, reason)| Points { points, place: false, reason })
 }
+
+/// What is printed is what an object of this class prints when it is left open.
+fn unclosed(life: &Lifecycle, evidence: &Evidence<'_>, found: &Found, _: &dyn Symptoms) -> Option<Points> {
+    let (class, says) = found.names.iter().find_map(|name| {
+        let resource = life.catalogue().class(name)?;
+        Some((name, resource.unclosed_says.as_str()))
+    })?;
+    let pieces: Vec<&str> =
+        says.split(['…', ';', '<', '>']).map(str::trim).filter(|piece| piece.len() >= LEAST).collect();
+    let told = |piece: &&str| {
+        let incident = evidence.incident;
+        incident.messages.iter().any(|message| message.contains(piece))
+            || incident.exceptions.iter().any(|raised| raised.message.contains(piece))
+    };
+    pieces.iter().any(told).then(|| Points {
+        points: 12,
+        place: false,
+        reason: format!("it is what a `{class}` prints that is left open"),
+    })
+}
+
+/// Characters that a part of a message needs to be known again.
+const LEAST: usize = 12;
 
 /// The creation stack names the place.
 fn creation(life: &Lifecycle, evidence: &Evidence<'_>, found: &Found, _: &dyn Symptoms) -> Option<Points> {
@@ -134,7 +162,7 @@ fn nearest_frame(
     _: &dyn Symptoms,
 ) -> Option<Points> {
     let (function, _) = evidence.frames.first()?;
-    if own_function(life, found) == Some(*function) {
+    if own_function(life, found) == *function {
         return Some(Points {
             points: 34,
             place: true,
@@ -221,19 +249,19 @@ fn fixture(life: &Lifecycle, evidence: &Evidence<'_>, found: &Found, _: &dyn Sym
     hit.then(|| Points { points: 16, place: true, reason: format!("the test `{test}` takes part") })
 }
 
-fn own_function(life: &Lifecycle, found: &Found) -> Option<FunctionRef> {
+fn own_function(life: &Lifecycle, found: &Found) -> FunctionRef {
     let facts = life.facts(found.spot.file);
     let id: FunctionId = facts.function_at(found.spot.range.start() + TextSize::new(0));
-    Some(FunctionRef { file: found.spot.file, id })
+    FunctionRef { file: found.spot.file, id }
 }
 
 fn takes_part(life: &Lifecycle, found: &Found, function: FunctionRef) -> bool {
     if function.is_module() && !found.functions.contains(&function) {
         // The module's own body is on the way to everything: it counts only where the finding is at the top level.
-        return own_function(life, found) == Some(function);
+        return own_function(life, found) == function;
     }
     found.functions.contains(&function)
-        || own_function(life, found) == Some(function)
+        || own_function(life, found) == function
         || found.related.iter().any(|(spot, _)| {
             spot.file == function.file
                 && life.facts(spot.file).function_at(spot.range.start()) == function.id

@@ -2,7 +2,7 @@
 
 use loopmend_causes::Found;
 use loopmend_python::facts::ExprKind;
-use loopmend_python::lifecycle::Lifecycle;
+use loopmend_python::lifecycle::{FileId, Lifecycle};
 
 use crate::Ranked;
 
@@ -20,9 +20,14 @@ pub fn silent(life: &Lifecycle, text: &str, found: &[Found]) -> Vec<Ranked> {
     if fitting.is_empty() {
         return Vec::new();
     }
-    let Some(words) = printed(life, text) else { return Vec::new() };
+    let Some((printer, words)) = printed(life, text) else { return Vec::new() };
+    // Of a tree of several programs, the one that printed it.
+    let folder = |file: FileId| life.facts(file).path.split_once('/').map(|(folder, _)| folder);
+    let home = |index: &usize| folder(found[*index].spot.file) == folder(printer);
+    let near = folder(printer).is_some() && fitting.iter().any(home);
     fitting
         .into_iter()
+        .filter(|index| !near || home(index))
         .map(|index| Ranked {
             index,
             points: 10,
@@ -37,8 +42,8 @@ pub fn silent(life: &Lifecycle, text: &str, found: &[Found]) -> Vec<Ranked> {
         .collect()
 }
 
-/// Words that the tree prints and the log has.
-fn printed(life: &Lifecycle, text: &str) -> Option<String> {
+/// Words that the tree prints and the log has, and the file that has them.
+fn printed(life: &Lifecycle, text: &str) -> Option<(FileId, String)> {
     life.files().find_map(|file| {
         let facts = life.facts(file);
         facts.calls.iter().find_map(|&call| {
@@ -54,7 +59,8 @@ fn printed(life: &Lifecycle, text: &str) -> Option<String> {
             args.iter().find_map(|&argument| {
                 let range = facts.expr(argument).range;
                 let source = &life.text(file)[range.start().to_usize()..range.end().to_usize()];
-                pieces(source).into_iter().find(|piece| text.contains(piece.as_str()))
+                let piece = pieces(source).into_iter().find(|piece| text.contains(piece.as_str()))?;
+                Some((file, piece))
             })
         })
     })

@@ -184,6 +184,17 @@ fn two_classes_that_close_are_told_apart() {
 }
 
 #[test]
+fn what_a_class_prints_picks_the_finding() {
+    let life = twins();
+    let mut told = incident("unclosed");
+    told.messages = vec!["Unclosed client session".to_owned()];
+    let mut found = both(&life, "resource-never-closed");
+    found[0].names = vec!["sqlalchemy.ext.asyncio.AsyncEngine".to_owned()];
+    found[1].names = vec!["aiohttp.ClientSession".to_owned()];
+    assert_eq!(path_of_first(&life, &told, &found), "shop/stock.py");
+}
+
+#[test]
 fn the_test_picks_the_finding() {
     let test = "async def test_get():\n    pass\n\n\nasync def test_put():\n    pass\n";
     let life = tree(&[("tests/test_shop.py", test)]);
@@ -273,6 +284,10 @@ fn production_paths_are_mapped() {
     assert_eq!(found("/venv/bin/uvicorn"), "Library");
     assert_eq!(found(r"C:\Python39\lib\asyncio\runners.py"), "Library");
     assert_eq!(found("/srv/other/main.py"), "Elsewhere");
+    let mut only_folder = frame("/code/db.py", 14, "make");
+    only_folder.source = Some("return Client()".to_owned());
+    let Match::Function(function) = locate(&life, &only_folder) else { panic!("one file has the line") };
+    assert_eq!(life.facts(function.file).path, "src/pkg/db.py");
     assert!(matches!(locate(&life, &frame("/srv/worker.py", 3, "unheard_of")), Match::Changed(_)));
 }
 

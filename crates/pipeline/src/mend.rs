@@ -78,7 +78,7 @@ fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], told: Told<'_>) -> Me
     if ranked.is_empty() || out.refused.is_some() {
         return out;
     }
-    let mut wanted = ByEvidence { told, likely: None };
+    let mut wanted = ByEvidence { told, mode: None };
     let mended = mend(life, &tree.configs, &mut wanted, &loopmend_project::settings_after);
     out.left = left(&mended);
     if mended.patch.is_none() {
@@ -142,8 +142,17 @@ fn left(mended: &loopmend_fix::Mended) -> Vec<Note> {
 /// the first cause that are as likely as the first: each of them would keep the symptom alive.
 struct ByEvidence<'t> {
     told: Told<'t>,
-    /// Where the evidence names no place: the first cause, with what speaks for it.
-    likely: Option<(&'static str, u32)>,
+    /// Settled by the tree as it was found.
+    mode: Option<Mode>,
+}
+
+/// Which findings the evidence asks for.
+#[derive(Clone, Copy)]
+enum Mode {
+    /// Those whose place it names.
+    Placed,
+    /// It names no place: those of this cause for which as much speaks.
+    Likely(&'static str, u32),
 }
 
 impl Wanted for ByEvidence<'_> {
@@ -153,16 +162,20 @@ impl Wanted for ByEvidence<'_> {
         } else {
             rank(life, &open(life, self.told.incidents), found, &Catalogue)
         };
-        let placed = ranked.iter().any(|ranked| ranked.placed);
-        if !placed && self.likely.is_none() {
-            self.likely = ranked.first().map(|best| (found[best.index].cause, best.points));
-        }
+        let Some(best) = ranked.first() else { return Vec::new() };
+        let mode = *self.mode.get_or_insert(if best.placed {
+            Mode::Placed
+        } else {
+            Mode::Likely(found[best.index].cause, best.points)
+        });
         ranked
             .into_iter()
             .filter(|ranked| found[ranked.index].applicability != Applicability::Advice)
-            .filter(|ranked| {
-                let as_likely = self.likely == Some((found[ranked.index].cause, ranked.points));
-                ranked.placed || (!placed && as_likely)
+            .filter(|ranked| match mode {
+                Mode::Placed => ranked.placed,
+                Mode::Likely(cause, points) => {
+                    ranked.placed || (found[ranked.index].cause == cause && ranked.points == points)
+                }
             })
             .map(|ranked| ranked.index)
             .collect()

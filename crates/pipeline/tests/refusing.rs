@@ -150,6 +150,43 @@ asyncio.run(main())
 }
 
 #[test]
+fn where_the_place_is_named_the_other_is_left() {
+    let wrong = "\
+import asyncio
+
+
+async def NAME(loop):
+    await asyncio.sleep(0)
+
+
+def main():
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(NAME(loop))
+    loop.close()
+    loop.run_until_complete(NAME(loop))
+
+
+if __name__ == '__main__':
+    main()
+";
+    let project =
+        tree(&[("one.py", &wrong.replace("NAME", "one")), ("two.py", &wrong.replace("NAME", "two"))]);
+    let log = b"\
+Traceback (most recent call last):
+  File \"/srv/jobs/two.py\", line 16, in <module>
+    main()
+  File \"/srv/jobs/two.py\", line 12, in main
+    loop.run_until_complete(two(loop))
+  File \"/usr/lib/python3.12/asyncio/base_events.py\", line 540, in _check_closed
+    raise RuntimeError('Event loop is closed')
+RuntimeError: Event loop is closed
+";
+    let patch = fix(&project, Some(log), FixOptions::default()).patch.expect("it is mended");
+    let paths: Vec<&str> = patch.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["two.py"]);
+}
+
+#[test]
 fn the_same_frames_on_linux_are_no_proactor() {
     let log = "\
 Exception ignored in: <function _SelectorTransport.__del__ at 0x7f1>

@@ -55,7 +55,7 @@ impl Cause for LibraryVersion {
         Some(Refusal {
             code: RefusalCode::LibraryFault,
             message: format!(
-                "This is a known defect of {what}{here}, see {}; no frame is the project's, so its source is left alone. What helps: {}.",
+                "This is a known defect of {what}{here}, see {}: the source is right and is left alone. What helps: {}.",
                 fault.source,
                 fault.advice.trim_end_matches('.')
             ),
