@@ -72,8 +72,11 @@ fn unclosed(life: &Lifecycle, evidence: &Evidence<'_>, found: &Found, _: &dyn Sy
         let resource = life.catalogue().class(name)?;
         Some((name, resource.unclosed_says.as_str()))
     })?;
-    let pieces: Vec<&str> =
-        says.split(['…', ';', '<', '>']).map(str::trim).filter(|piece| piece.len() >= LEAST).collect();
+    let pieces: Vec<&str> = says
+        .split(['…', ';', '('])
+        .map(|piece| piece.trim().trim_start_matches("ResourceWarning: "))
+        .filter(|piece| piece.len() >= LEAST)
+        .collect();
     let told = |piece: &&str| {
         let incident = evidence.incident;
         incident.messages.iter().any(|message| message.contains(piece))
