@@ -23,6 +23,7 @@ type Rule = fn(&Lifecycle, &Evidence<'_>, &Found, &dyn Symptoms) -> Option<Point
 /// All rules, in the order in which their reasons are told.
 pub const RULES: &[Rule] = &[
     symptom,
+    unclosed,
     creation,
     subject_place,
     subject_name,
@@ -134,7 +135,9 @@ fn subject_name(
                     life.facts(function.file).function(function.id).qualname
                         == subject.name.replace("<locals>.", "")
                 });
-        let by_name = found.names.iter().any(|name| same_name(name, &subject.name));
+        // `Redis.__del__` is told of an object of that class.
+        let name = subject.name.strip_suffix(".__del__").unwrap_or(&subject.name);
+        let by_name = found.names.iter().any(|known| same_name(known, name));
         if by_function || by_name {
             return Some(Points {
                 points: 30,

@@ -1,7 +1,9 @@
 //! From a log, or from findings alone, to one patch.
 
+use std::collections::BTreeSet;
+
 use loopmend_causes::{Found, cause};
-use loopmend_diagnose::{Answer, described, diagnose, open, rank, silent};
+use loopmend_diagnose::{Answer, Ranked, described, diagnose, open, rank, silent};
 use loopmend_fix::{Wanted, detect, mend};
 use loopmend_model::{Applicability, Diagnosis, Finding, Incident, Note, Patch, Refusal, RefusalCode, Tree};
 use loopmend_python::lifecycle::Lifecycle;
@@ -78,7 +80,7 @@ fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], told: Told<'_>) -> Me
     if ranked.is_empty() || out.refused.is_some() {
         return out;
     }
-    let mut wanted = ByEvidence { told, mode: None };
+    let mut wanted = ByEvidence { told, mode: None, folders: None };
     let mended = mend(life, &tree.configs, &mut wanted, &loopmend_project::settings_after);
     out.left = left(&mended);
     if mended.patch.is_none() {
@@ -144,6 +146,8 @@ struct ByEvidence<'t> {
     told: Told<'t>,
     /// Settled by the tree as it was found.
     mode: Option<Mode>,
+    /// Where nothing was printed: the first folders of the findings that were meant at first.
+    folders: Option<BTreeSet<String>>,
 }
 
 /// Which findings the evidence asks for.
@@ -158,7 +162,13 @@ enum Mode {
 impl Wanted for ByEvidence<'_> {
     fn wants(&mut self, life: &Lifecycle, found: &[Found]) -> Vec<usize> {
         let ranked = if self.told.incidents.is_empty() {
-            silent(life, self.told.text, found)
+            let meant = silent(life, self.told.text, found);
+            let folder = |ranked: &Ranked| {
+                let path = &life.facts(found[ranked.index].spot.file).path;
+                path.split_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned())
+            };
+            let folders = self.folders.get_or_insert_with(|| meant.iter().map(folder).collect());
+            meant.into_iter().filter(|ranked| folders.contains(&folder(ranked))).collect()
         } else {
             rank(life, &open(life, self.told.incidents), found, &Catalogue)
         };
