@@ -1,8 +1,13 @@
 //! What an incident says, in terms of the tree.
 
-use loopmend_causes::{Handler, Match, handler_that_prints, locate};
+use std::collections::BTreeSet;
+
+use loopmend_causes::{Found, Handler, Match, handler_that_prints, locate};
 use loopmend_model::{Channel, Frame, Incident, SubjectKind};
 use loopmend_python::lifecycle::{FileId, FunctionRef, Lifecycle};
+
+/// Frames from which calls are followed.
+const FOLLOWED: usize = 12;
 
 /// An incident, read against a tree.
 #[derive(Debug)]
@@ -85,6 +90,30 @@ impl<'i> Evidence<'i> {
             .iter()
             .filter(move |subject| subject.kind == kind)
             .map(|subject| subject.name.as_str())
+    }
+
+    /// Whether a finding is near what the evidence names: in one of its files, or in what runs from its frames. Where it names
+    /// nothing of the tree, everything is.
+    pub fn is_near(&self, life: &Lifecycle, found: &Found) -> bool {
+        if !self.in_tree() {
+            return true;
+        }
+        let named: BTreeSet<FunctionRef> = self
+            .frames
+            .iter()
+            .chain(&self.created)
+            .chain(&self.subjects)
+            .map(|(function, _)| *function)
+            .collect();
+        let spots = std::iter::once(found.spot.file).chain(found.related.iter().map(|(spot, _)| spot.file));
+        let mut files = spots.chain(found.functions.iter().map(|function| function.file));
+        if files.any(|file| named.iter().any(|function| function.file == file)) {
+            return true;
+        }
+        named.iter().take(FOLLOWED).any(|&function| {
+            let reached = life.reachable(function);
+            found.functions.iter().any(|part| reached.contains(part))
+        })
     }
 
     /// Whether anything in it points into the tree.

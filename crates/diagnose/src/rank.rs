@@ -122,9 +122,9 @@ pub fn rank(
             let kind = symptom(life, evidence, found, symptoms).map_or(0, |points| points.points);
             let placed = points.iter().any(|points| points.place);
             let weak = kind <= FAINT || evidence.handler.is_some();
-            if kind == 0 || (weak && !placed) {
+            if kind == 0 || (!placed && (weak || !evidence.is_near(life, found))) {
                 // Its kind of trouble is not what is printed here, or what is printed says little by itself: many errors
-                // print it, or the program itself does, where it has caught it.
+                // print it, or the program itself does, where it has caught it, or it comes out of another part of the tree.
                 continue;
             }
             let sum = points.iter().map(|points| points.points).sum::<u32>();

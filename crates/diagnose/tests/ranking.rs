@@ -232,6 +232,16 @@ fn the_likelier_cause_of_a_symptom_comes_first() {
 }
 
 #[test]
+fn a_defect_in_another_part_of_the_tree_is_not_named() {
+    let life = twins();
+    let mut told = incident("closed-loop");
+    told.exceptions = vec![raised(vec![frame("/app/shop/stock.py", 8, "fetch")])];
+    let found = both(&life, "second-run");
+    assert!(rank(&life, &[&told], &found[..1], &Known).is_empty());
+    assert_eq!(path_of_first(&life, &told, &found[1..]), "shop/stock.py");
+}
+
+#[test]
 fn what_cannot_print_the_symptom_is_not_named() {
     let life = twins();
     let found = both(&life, "get-event-loop");
