@@ -158,7 +158,7 @@ fn every_case_of_every_cause() {
             if let Some((expected, range)) = case.diff {
                 match mended(&life, root.path(), &slug, &found) {
                     Err(reason) => {
-                        writeln!(failures, "{slug}: {}\n  not mended: {reason}", case.name).expect("text")
+                        writeln!(failures, "{slug}: {}\n  not mended: {reason}", case.name).expect("text");
                     }
                     Ok(diff) if diff.trim_end() != expected.trim_end() => {
                         if bless {

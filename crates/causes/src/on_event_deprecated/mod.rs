@@ -85,7 +85,7 @@ fn concerns(app: &App) -> bool {
     matches!(app.framework, Framework::FastApi | Framework::Starlette | Framework::StarletteRouter)
 }
 
-/// Whether handlers of routers run beside a lifespan of the application (FastAPI from 0.112.3 on).
+/// Whether handlers of routers run beside a lifespan of the application (`FastAPI` from 0.112.3 on).
 fn routers_run(life: &Lifecycle) -> bool {
     life.settings().version("fastapi").is_none_or(|version| version.at_least(&[0, 112, 3]))
 }

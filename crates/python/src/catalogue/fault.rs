@@ -7,7 +7,7 @@ use serde::Deserialize;
 pub struct Fault {
     /// Its id.
     pub id: String,
-    /// The distribution; `python` for CPython.
+    /// The distribution; `python` for `CPython`.
     pub library: String,
     /// Versions that have it (`>=3.8,<3.10.6 || ==3.12.0`), or words where none is established.
     pub affected: String,

@@ -355,7 +355,7 @@ impl Tracer<'_> {
                 } else if let Some(keyword) = keywords.iter().find(|keyword| keyword.value == expr.id) {
                     match &keyword.name {
                         Some(name) => {
-                            self.argument(expr, element, up, &Argument::Keyword(name.clone()), false)
+                            self.argument(expr, element, up, &Argument::Keyword(name.clone()), false);
                         }
                         None => self.flow.doubt = true,
                     }
@@ -368,7 +368,7 @@ impl Tracer<'_> {
                     self.argument(expr, element, expr.with(call), &Argument::Position(place), true);
                 }
                 Some((list, ExprKind::List(_) | ExprKind::Tuple(_) | ExprKind::Set(_))) => {
-                    self.push(expr.with(list), element, false)
+                    self.push(expr.with(list), element, false);
                 }
                 _ => self.flow.doubt = true,
             },
@@ -393,14 +393,12 @@ impl Tracer<'_> {
                 // `a, b = x, y` is read pairwise.
                 if let (Some(index), Some(target)) =
                     (items.iter().position(|&item| item == expr.id), self.unpacked_into(up))
+                    && let ExprKind::Tuple(targets) | ExprKind::List(targets) = &facts.expr(target).kind
+                    && let Some(&target) = targets.get(index)
+                    && targets.len() == items.len()
                 {
-                    if let ExprKind::Tuple(targets) | ExprKind::List(targets) = &facts.expr(target).kind
-                        && let Some(&target) = targets.get(index)
-                        && targets.len() == items.len()
-                    {
-                        self.assign(expr, expr.with(target), element);
-                        return;
-                    }
+                    self.assign(expr, expr.with(target), element);
+                    return;
                 }
                 if facts
                     .parent_expr(up.id)
@@ -483,7 +481,7 @@ impl Tracer<'_> {
                 if element {
                     match attr.as_str() {
                         "pop" | "popleft" | "get" | "setdefault" | "get_nowait" => {
-                            self.push(call, false, false)
+                            self.push(call, false, false);
                         }
                         // `key, value = d.popitem()`, `for key, value in d.items()`.
                         "popitem" | "items" if self.pair(call).is_some() => {
@@ -619,7 +617,7 @@ impl Tracer<'_> {
                 }
             }
             "list" | "tuple" | "set" | "frozenset" | "sorted" | "reversed" | "iter" if element => {
-                self.push(call, true, false)
+                self.push(call, true, false);
             }
             "zip" | "enumerate" if element => {
                 if let Parent::Stmt(stmt) = facts.expr(call.id).parent
@@ -726,7 +724,7 @@ impl Tracer<'_> {
                 self.keep(place, true);
             }
             ExprKind::Attribute { value, attr } => {
-                self.into_attribute(container, container.with(*value), attr, true)
+                self.into_attribute(container, container.with(*value), attr, true);
             }
             ExprKind::Subscript { value, .. } => self.held_by(container.with(*value)),
             ExprKind::Call { func, .. } => {
@@ -756,7 +754,7 @@ impl Tracer<'_> {
                 self.keep_from(place, element, Some(target));
             }
             ExprKind::Attribute { value, attr } => {
-                self.into_attribute(expr, target.with(*value), attr, element)
+                self.into_attribute(expr, target.with(*value), attr, element);
             }
             ExprKind::Subscript { value, index } => {
                 if let (Some(key), Some(last)) = (facts.key(*index), life.last_part(target.with(*value))) {
@@ -1093,7 +1091,7 @@ impl Tracer<'_> {
                 let facts = life.facts(call.file);
                 match facts.parent_expr(call.id) {
                     Some(up) if matches!(facts.expr(up).kind, ExprKind::Await(_)) => {
-                        self.push(call.with(up), element, false)
+                        self.push(call.with(up), element, false);
                     }
                     Some(up) => {
                         self.run_result(call.with(up), element);

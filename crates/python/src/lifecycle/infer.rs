@@ -374,7 +374,7 @@ impl Inference<'_> {
                     let item = self.life.catalogue.class(path).and_then(|resource| resource.gives_item);
                     match item {
                         Some(item) if item == first => {
-                            found.push(Value::Instance(Kind::External(path.clone()), *site))
+                            found.push(Value::Instance(Kind::External(path.clone()), *site));
                         }
                         _ => found.push(Value::Unknown),
                     }
@@ -664,7 +664,7 @@ impl Inference<'_> {
                                 items.iter().find(|(item, _)| item.and_then(|item| other.key(item)) == key);
                             match hit {
                                 Some(&(_, value)) => {
-                                    found.extend_from_slice(&self.expr(expr.with(value), hops))
+                                    found.extend_from_slice(&self.expr(expr.with(value), hops));
                                 }
                                 // `COMMANDS[name]`: any of them.
                                 None if !matches!(facts.expr(index.id).kind, ExprKind::Str(_)) => {
@@ -741,7 +741,7 @@ impl Inference<'_> {
                     }
                 }
                 Value::External(path) | Value::Member(path, _) => {
-                    found.extend(self.external_call(call, path, hops))
+                    found.extend(self.external_call(call, path, hops));
                 }
                 Value::Instance(Kind::Class(class), _) => match self.life.method(*class, "__call__") {
                     Some(method) if self.life.facts(method.file).function(method.id).is_async => {
@@ -963,7 +963,7 @@ impl Inference<'_> {
             match self.dependency(at(default), hops) {
                 Some(given) => found = given,
                 None => {
-                    found.extend(values.iter().filter(|value| !matches!(value, Value::Constant(_))).cloned())
+                    found.extend(values.iter().filter(|value| !matches!(value, Value::Constant(_))).cloned());
                 }
             }
         }
@@ -1050,7 +1050,7 @@ impl Inference<'_> {
         for value in self.expr(expr.with(target), hops).iter() {
             match value {
                 Value::Function(function) | Value::Bound(function, _) => {
-                    found.extend(self.given_by(*function, hops))
+                    found.extend(self.given_by(*function, hops));
                 }
                 Value::Class(class) => found.push(Value::Instance(Kind::Class(*class), None)),
                 _ => found.push(Value::Unknown),
