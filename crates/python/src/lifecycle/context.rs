@@ -314,10 +314,14 @@ impl Lifecycle {
             return false;
         }
         // A decorator of the tree's own wraps.
-        !self.infer(decorator).iter().all(|value| match value {
-            Value::Function(_) | Value::Bound(..) | Value::Class(_) => true,
-            Value::Instance(super::Kind::Class(_), _) => true,
-            _ => false,
+        !self.infer(decorator).iter().all(|value| {
+            matches!(
+                value,
+                Value::Function(_)
+                    | Value::Bound(..)
+                    | Value::Class(_)
+                    | Value::Instance(super::Kind::Class(_), _)
+            )
         })
     }
 
@@ -470,28 +474,27 @@ impl Lifecycle {
                     && right_slot.is_some()
                     && left_slot != right_slot
             })
-        }) || self.guarded_return_between(facts, &left, &right)
+        }) || guarded_return_between(facts, &left, &right)
     }
+}
 
-    /// `if a: run(x); return` … `run(y)`: the second only runs where the first did not.
-    fn guarded_return_between(
-        &self,
-        facts: &crate::facts::Facts,
-        left: &[(crate::facts::StmtId, Option<crate::facts::Slot>)],
-        right: &[(crate::facts::StmtId, Option<crate::facts::Slot>)],
-    ) -> bool {
-        let leaves = |way: &[(crate::facts::StmtId, Option<crate::facts::Slot>)]| {
-            way.iter().any(|(outer, slot)| {
-                let Some(slot) = slot else { return false };
-                matches!(facts.stmt(*outer).kind, StmtKind::If { .. })
-                    && facts.stmt(*outer).block(*slot, facts).last().is_some_and(|&last| {
-                        matches!(facts.stmt(last).kind, StmtKind::Return(_) | StmtKind::Raise { .. })
-                    })
-                    && !right.iter().any(|(other, _)| other == outer)
-            })
-        };
-        leaves(left)
-    }
+/// `if a: run(x); return` … `run(y)`: the second only runs where the first did not.
+fn guarded_return_between(
+    facts: &crate::facts::Facts,
+    left: &[(crate::facts::StmtId, Option<crate::facts::Slot>)],
+    right: &[(crate::facts::StmtId, Option<crate::facts::Slot>)],
+) -> bool {
+    let leaves = |way: &[(crate::facts::StmtId, Option<crate::facts::Slot>)]| {
+        way.iter().any(|(outer, slot)| {
+            let Some(slot) = slot else { return false };
+            matches!(facts.stmt(*outer).kind, StmtKind::If { .. })
+                && facts.stmt(*outer).block(*slot, facts).last().is_some_and(|&last| {
+                    matches!(facts.stmt(last).kind, StmtKind::Return(_) | StmtKind::Raise { .. })
+                })
+                && !right.iter().any(|(other, _)| other == outer)
+        })
+    };
+    leaves(left)
 }
 
 fn is_thread(path: &str) -> bool {

@@ -172,13 +172,13 @@ impl Lifecycle {
                 let outer = facts.stmt(of.stmt).class;
                 match outer {
                     Some(outer) => tracer.keep(
-                        Place::Attribute(ClassRef { file: class.file, id: outer }, of.name.clone()),
+                        &Place::Attribute(ClassRef { file: class.file, id: outer }, of.name.clone()),
                         false,
                     ),
-                    None => tracer.keep(tracer.local(class.file, of.function, &of.name), false),
+                    None => tracer.keep(&tracer.local(class.file, of.function, &of.name), false),
                 }
             }
-            Origin::Parameter(function, index) => tracer.keep(Place::Parameter(function, index), false),
+            Origin::Parameter(function, index) => tracer.keep(&Place::Parameter(function, index), false),
         }
         tracer.run();
         tracer.flow
@@ -254,7 +254,7 @@ impl Tracer<'_> {
                     (None, Some(parent)) => self.local(function.file, parent, &of.name),
                     (None, None) => return,
                 };
-                self.keep(place, false);
+                self.keep(&place, false);
             }
         }
     }
@@ -323,7 +323,7 @@ impl Tracer<'_> {
                 let of = facts.function(*id);
                 if let Some(index) = of.params.iter().position(|param| param.default == Some(expr.id)) {
                     self.keep(
-                        Place::Parameter(FunctionRef { file: expr.file, id: *id }, index as u32),
+                        &Place::Parameter(FunctionRef { file: expr.file, id: *id }, index as u32),
                         element,
                     );
                 }
@@ -558,14 +558,16 @@ impl Tracer<'_> {
                         && !life.decorated(*function, &["staticmethod"])
                         || life.facts(function.file).function(function.id).class.is_some()
                             && life.decorated(*function, &["classmethod"]);
-                    self.into_parameter(expr, element, *function, bound, argument, call, starred);
+                    self.enter_parameter(expr, element, *function, bound, argument, call, starred);
                 }
                 Value::Class(class) => match life.method(*class, "__init__") {
-                    Some(init) => self.into_parameter(expr, element, init, true, argument, call, starred),
-                    None => self.into_field(expr, element, *class, argument, call),
+                    Some(init) => self.enter_parameter(expr, element, init, true, argument, call, starred),
+                    None => self.enter_field(expr, element, *class, argument, call),
                 },
                 Value::Instance(Kind::Class(class), _) => match life.method(*class, "__call__") {
-                    Some(method) => self.into_parameter(expr, element, method, true, argument, call, starred),
+                    Some(method) => {
+                        self.enter_parameter(expr, element, method, true, argument, call, starred);
+                    }
                     None => outside = true,
                 },
                 _ => outside = true,
@@ -638,7 +640,7 @@ impl Tracer<'_> {
                     && let [object, key, _] = args[..]
                     && let ExprKind::Str(key) = &facts.expr(key).kind
                 {
-                    self.into_attribute(expr, call.with(object), &Name::new(&**key), element);
+                    self.enter_attribute(expr, call.with(object), &Name::new(&**key), element);
                 } else {
                     self.flow.doubt = true;
                 }
@@ -648,7 +650,7 @@ impl Tracer<'_> {
     }
 
     #[allow(clippy::too_many_arguments)] // one call's whole description
-    fn into_parameter(
+    fn enter_parameter(
         &mut self,
         expr: ExprRef,
         element: bool,
@@ -662,7 +664,7 @@ impl Tracer<'_> {
             Some(index) => {
                 let place = Place::Parameter(function, index as u32);
                 self.note(expr, element, UseKind::Stored(place.clone()));
-                self.keep(place, element);
+                self.keep(&place, element);
             }
             None => {
                 self.flow.doubt = true;
@@ -672,7 +674,7 @@ impl Tracer<'_> {
     }
 
     /// An argument of a class without `__init__`: a dataclass's or model's field.
-    fn into_field(
+    fn enter_field(
         &mut self,
         expr: ExprRef,
         element: bool,
@@ -702,7 +704,7 @@ impl Tracer<'_> {
             Some(name) => {
                 let place = Place::Attribute(class, name);
                 self.note(expr, element, UseKind::Stored(place.clone()));
-                self.keep(place, element);
+                self.keep(&place, element);
             }
             None => {
                 self.flow.doubt = true;
@@ -721,10 +723,10 @@ impl Tracer<'_> {
         match &facts.expr(container.id).kind {
             ExprKind::Name(name) => {
                 let place = self.local(container.file, facts.function_of(container.id), name);
-                self.keep(place, true);
+                self.keep(&place, true);
             }
             ExprKind::Attribute { value, attr } => {
-                self.into_attribute(container, container.with(*value), attr, true);
+                self.enter_attribute(container, container.with(*value), attr, true);
             }
             ExprKind::Subscript { value, .. } => self.held_by(container.with(*value)),
             ExprKind::Call { func, .. } => {
@@ -751,16 +753,16 @@ impl Tracer<'_> {
                     _ => self.local(target.file, function, name),
                 };
                 self.note(expr, element, UseKind::Stored(place.clone()));
-                self.keep_from(place, element, Some(target));
+                self.keep_from(&place, element, Some(target));
             }
             ExprKind::Attribute { value, attr } => {
-                self.into_attribute(expr, target.with(*value), attr, element);
+                self.enter_attribute(expr, target.with(*value), attr, element);
             }
             ExprKind::Subscript { value, index } => {
                 if let (Some(key), Some(last)) = (facts.key(*index), life.last_part(target.with(*value))) {
                     let place = Place::Loose(last, key);
                     self.note(expr, element, UseKind::Stored(place.clone()));
-                    self.keep(place, element);
+                    self.keep(&place, element);
                 }
                 self.held_by(target.with(*value));
             }
@@ -790,7 +792,7 @@ impl Tracer<'_> {
         }
     }
 
-    fn into_attribute(&mut self, expr: ExprRef, receiver: ExprRef, attr: &Name, element: bool) {
+    fn enter_attribute(&mut self, expr: ExprRef, receiver: ExprRef, attr: &Name, element: bool) {
         let life = self.life;
         let mut places = Vec::new();
         if let Some(class) = life.receiver_class(receiver) {
@@ -818,21 +820,21 @@ impl Tracer<'_> {
         }
         for place in places {
             self.note(expr, element, UseKind::Stored(place.clone()));
-            self.keep(place, element);
+            self.keep(&place, element);
         }
     }
 
-    fn keep(&mut self, place: Place, element: bool) {
+    fn keep(&mut self, place: &Place, element: bool) {
         self.keep_from(place, element, None);
     }
 
     /// The object is kept at a place: all reads of that place are it. For a local name only those that the binding
     /// reaches.
-    fn keep_from(&mut self, place: Place, element: bool, target: Option<ExprRef>) {
+    fn keep_from(&mut self, place: &Place, element: bool, target: Option<ExprRef>) {
         let life = self.life;
-        if let (Place::Local(function, name), Some(target)) = (&place, target) {
+        if let (Place::Local(function, name), Some(target)) = (place, target) {
             let facts = life.facts(function.file);
-            if !self.flow.places.contains(&place) {
+            if !self.flow.places.contains(place) {
                 self.flow.places.push(place.clone());
             }
             for load in life.loads_of(function.file, function.id, name) {
@@ -851,10 +853,10 @@ impl Tracer<'_> {
         if !self.kept.insert((place.clone(), element)) {
             return;
         }
-        if !self.flow.places.contains(&place) {
+        if !self.flow.places.contains(place) {
             self.flow.places.push(place.clone());
         }
-        match &place {
+        match place {
             Place::Local(function, name) => {
                 for load in life.loads_of(function.file, function.id, name) {
                     self.push(load, element, false);
@@ -901,7 +903,7 @@ impl Tracer<'_> {
                 } else {
                     Place::Local(FunctionRef { file: other, id: binding.function }, binding.name.clone())
                 };
-                self.keep(place, element);
+                self.keep(&place, element);
             }
         }
         for &other in life.index().attributes(name) {
@@ -1069,7 +1071,7 @@ impl Tracer<'_> {
         if life.decorated(function, &["property", "cached_property"]) {
             if let Some(class) = of.class {
                 self.keep(
-                    Place::Attribute(ClassRef { file: function.file, id: class }, of.name.clone()),
+                    &Place::Attribute(ClassRef { file: function.file, id: class }, of.name.clone()),
                     element,
                 );
             }
@@ -1190,7 +1192,7 @@ impl Tracer<'_> {
                 };
                 let user = FunctionRef { file, id: FunctionId::new(index) };
                 if life.fixture_for(user, &name) == Some(fixture) {
-                    self.keep(Place::Parameter(user, place as u32), element);
+                    self.keep(&Place::Parameter(user, place as u32), element);
                 }
             }
         }
@@ -1224,7 +1226,7 @@ impl Tracer<'_> {
                     });
                     if let Some(place) = place {
                         self.keep(
-                            Place::Parameter(FunctionRef { file, id: FunctionId::new(index) }, place as u32),
+                            &Place::Parameter(FunctionRef { file, id: FunctionId::new(index) }, place as u32),
                             element,
                         );
                     }

@@ -58,6 +58,9 @@ pub use task::{Task, TaskAct, TaskActKind};
 
 pub use value::{Kind, Value, Values};
 
+/// Who calls a function, at each depth of inference.
+type Callers = FxHashMap<(FunctionRef, u8), Arc<[CallSite]>>;
+
 /// A tree of Python files, linked.
 #[derive(Debug)]
 pub struct Lifecycle {
@@ -70,7 +73,7 @@ pub struct Lifecycle {
     catalogue: Catalogue,
     values: RwLock<FxHashMap<(ExprRef, u8), Values>>,
     targets: RwLock<FxHashMap<(Name, u8), Arc<call::Targets>>>,
-    callers: RwLock<FxHashMap<(FunctionRef, u8), Arc<[CallSite]>>>,
+    callers: RwLock<Callers>,
     index: std::sync::OnceLock<index::Index>,
     heirs: RwLock<FxHashMap<ClassRef, Arc<[ClassRef]>>>,
     ancestries: RwLock<FxHashMap<ClassRef, Arc<Ancestry>>>,
@@ -101,6 +104,7 @@ impl Lifecycle {
 
     /// The same tree with some files' texts changed (paths not in it are added); the other files are not read again. Of
     /// configuration files, what pytest reads is read again, and nothing else.
+    #[must_use]
     pub fn with_changes(&self, changes: &[(String, Arc<str>)]) -> Self {
         let mut files = self.files.clone();
         let mut texts = self.texts.clone();
@@ -138,6 +142,7 @@ impl Lifecycle {
     }
 
     /// The same tree under other settings.
+    #[must_use]
     pub fn with_settings(&self, settings: Settings) -> Self {
         Self::link(self.files.clone(), self.texts.clone(), self.configs.clone(), settings)
     }
