@@ -98,12 +98,11 @@ fn tested(life: &Lifecycle, detail: &Detail, applicability: Applicability) -> Re
         let source = Source::parse(&life.facts(file).path, life.text(file).clone());
         let mut draft = Draft::new(&source);
         // From the end of the file, so that the ranges before stay right.
-        let mut steps: Vec<(TextRange, Option<String>)> = guards
-            .get(&file)
-            .into_iter()
-            .flatten()
-            .map(|(range, place)| (*range, Some(place.clone())))
-            .collect();
+        let mut steps: Vec<(TextRange, Option<String>)> =
+            joined(life.text(file), guards.remove(&file).unwrap_or_default())
+                .into_iter()
+                .map(|(range, place)| (range, Some(place)))
+                .collect();
         if let Some(first) = first
             && file == detail.function.file
         {
@@ -125,6 +124,32 @@ fn tested(life: &Lifecycle, detail: &Detail, applicability: Applicability) -> Re
         mend.edit(life, file, draft.edits());
     }
     Ok(mend)
+}
+
+/// The closes of one place that follow one another are put under one test.
+fn joined(text: &str, mut closes: Vec<(TextRange, String)>) -> Vec<(TextRange, String)> {
+    closes.sort_by_key(|(range, _)| range.start());
+    let mut runs: Vec<(TextRange, String)> = Vec::new();
+    for (range, place) in closes {
+        if let Some((run, before)) = runs.last_mut()
+            && *before == place
+            && indent_of(text, *run) == indent_of(text, range)
+            && text.get(run.end().to_usize()..range.start().to_usize()).is_some_and(|between| {
+                between.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+            })
+        {
+            *run = TextRange::new(run.start(), range.end());
+            continue;
+        }
+        runs.push((range, place));
+    }
+    runs
+}
+
+/// What stands before a statement on its line.
+fn indent_of(text: &str, range: TextRange) -> &str {
+    let before = text.get(..range.start().to_usize()).unwrap_or_default();
+    &before[before.rfind('\n').map_or(0, |at| at + 1)..]
 }
 
 /// Whether a statement is one call, awaited or not, and nothing else.

@@ -1,13 +1,13 @@
 //! Changes of several files, each step on what the ones before it made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use loopmend_python::edit::{
     Edit, ImportRequest, Refused, Source, decorators_of, difference, import_edits, insert_after,
     remove_decorator_keyword, remove_import, set_decorator_keyword, set_keyword,
 };
-use loopmend_python::facts::TextRange;
+use loopmend_python::facts::{ExprKind, TextRange};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle};
 use ruff_text_size::Ranged;
 
@@ -150,11 +150,36 @@ impl<'l> Rewrite<'l> {
 
     /// Hands the changes to a mend.
     pub fn into_mend(self, mend: &mut Mend) {
+        // `from pytest_asyncio import fixture as afixture`: what goes for `fixture` goes for its other names.
+        if mend.declared.removed.iter().any(|name| name == "fixture") {
+            for name in self.fixture_aliases() {
+                mend.declared.added.push(name.clone());
+                mend.declared.removed.push(name);
+            }
+        }
         for (path, after) in self.texts {
             let file = self.base.file(&path).or_else(|| self.base.config(&path));
             let before = file.map(|file| self.base.text(file).to_string()).unwrap_or_default();
             mend.edit_path(path, difference(&before, &after));
         }
+    }
+
+    /// The names other than `fixture` under which the changed files call the decorator.
+    fn fixture_aliases(&self) -> BTreeSet<String> {
+        let suite = self.base.suite();
+        suite
+            .fixtures
+            .iter()
+            .filter_map(|fixture| fixture.call)
+            .filter(|call| self.texts.contains_key(&self.base.facts(call.file).path))
+            .filter_map(|call| {
+                let facts = self.base.facts(call.file);
+                let ExprKind::Call { func, .. } = &facts.expr(call.id).kind else { return None };
+                let dotted = facts.dotted(*func)?;
+                Some(dotted.rsplit('.').next().unwrap_or(&dotted).to_owned())
+            })
+            .filter(|name| name != "fixture")
+            .collect()
     }
 }
 
