@@ -73,6 +73,11 @@ impl Group {
 
 /// All objects of the tree that are carried from one run to another, grouped.
 pub fn carried(life: &Lifecycle) -> Vec<Group> {
+    struct Kept(Vec<Group>);
+    life.once(|life| Kept(find(life))).0.clone()
+}
+
+fn find(life: &Lifecycle) -> Vec<Group> {
     let breaks = |site: &&loopmend_python::lifecycle::Site| {
         life.resource(site).is_some_and(loopmend_python::catalogue::Resource::breaks_in_second_run)
     };

@@ -37,11 +37,14 @@ const FINISH: &str = "finish_background_tasks";
 impl Drain {
     /// For a task that a request's handler starts, where the one application of the tree has a place for it.
     pub(super) fn of(life: &Lifecycle, task: &Task) -> Option<Self> {
+        let all = apps(life);
+        if all.is_empty() {
+            return None;
+        }
         let handled = life.roots(task.function).into_iter().any(|root| matches!(root, Root::Framework(..)));
         if !handled {
             return None;
         }
-        let all = apps(life);
         let mut own =
             all.iter().filter(|app| !app.is_router() && app.mounted.is_none() && !of_tests(life, app));
         let app = own.next()?;

@@ -26,6 +26,11 @@ const CONSTRUCTORS: &[(&str, Framework)] = &[
 
 /// All applications and routers of the tree, in the order of files and of the text.
 pub(crate) fn apps(life: &Lifecycle) -> Vec<App> {
+    struct Kept(Vec<App>);
+    life.once(|life| Kept(find(life))).0.clone()
+}
+
+fn find(life: &Lifecycle) -> Vec<App> {
     let mut found = Vec::new();
     let derived = derived(life);
     for file in life.files() {

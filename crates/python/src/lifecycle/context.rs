@@ -26,6 +26,13 @@ pub enum Root {
     Uncalled(FunctionRef),
 }
 
+/// What calls a function: other functions, and roots.
+#[derive(Debug)]
+pub(super) struct Calling {
+    callers: Vec<FunctionRef>,
+    roots: BTreeSet<Root>,
+}
+
 /// How often a function runs in one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
@@ -131,6 +138,42 @@ impl Lifecycle {
 
     /// The functions that call a function; roots go to `roots`.
     pub(super) fn callers_of(&self, function: FunctionRef, roots: &mut BTreeSet<Root>) -> Vec<FunctionRef> {
+        let known = self.callings.read().expect("no holder panics").get(&function).cloned();
+        let calling = known.unwrap_or_else(|| {
+            let mut roots = BTreeSet::new();
+            let callers = self.find_callers(function, &mut roots);
+            let calling = std::sync::Arc::new(Calling { callers, roots });
+            self.callings.write().expect("no holder panics").insert(function, std::sync::Arc::clone(&calling));
+            calling
+        });
+        roots.extend(calling.roots.iter().cloned());
+        calling.callers.clone()
+    }
+
+    /// Whether the name of a function is written anywhere without being called: it may be handed over.
+    fn may_be_handed(&self, function: FunctionRef) -> bool {
+        let of = self.facts(function.file).function(function.id);
+        if !matches!(of.definition, Definition::Def(_)) || !of.decorators.is_empty() {
+            return true;
+        }
+        let bare = |facts: &crate::facts::Facts, list: Option<&Vec<crate::facts::ExprId>>| {
+            list.into_iter().flatten().any(|&id| {
+                facts.parent_expr(id).is_none_or(|up| {
+                    !matches!(facts.expr(up).kind, ExprKind::Call { func, .. } if func == id)
+                })
+            })
+        };
+        self.mentions(&of.name).iter().any(|&file| {
+            let facts = self.facts(file);
+            bare(facts, facts.loads.get(&of.name)) || bare(facts, facts.attributes.get(&of.name))
+        }) || self.index().imports(&of.name).iter().any(|(file, id)| {
+            let facts = self.facts(*file);
+            let alias = &facts.binding(*id).name;
+            *alias != of.name && bare(facts, facts.loads.get(alias))
+        })
+    }
+
+    fn find_callers(&self, function: FunctionRef, roots: &mut BTreeSet<Root>) -> Vec<FunctionRef> {
         let facts = self.facts(function.file);
         let of = facts.function(function.id);
         if function.is_module() {
@@ -184,7 +227,8 @@ impl Lifecycle {
                 }
             }
         }
-        for at in &self.flow(Origin::Function(function), false).uses {
+        let handed = self.may_be_handed(function).then(|| self.flow(Origin::Function(function), false));
+        for at in handed.iter().flat_map(|flow| &flow.uses) {
             match &at.kind {
                 UseKind::Argument { call, .. } => {
                     let paths = self.callee_paths(*call);

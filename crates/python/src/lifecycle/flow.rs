@@ -139,7 +139,10 @@ impl Flow {
     }
 }
 
-const STEPS: usize = 4000;
+/// An object that more expressions are than this is everybody's: the rest is doubt.
+const STEPS: usize = 1500;
+/// The same for the places where it is kept.
+const PLACES: usize = 300;
 
 impl Lifecycle {
     /// Follows an object. `await` on an origin expression is passed through when `awaited` says that the awaited value is
@@ -850,6 +853,10 @@ impl Tracer<'_> {
             }
             return;
         }
+        if self.kept.len() > PLACES {
+            self.flow.doubt = true;
+            return;
+        }
         if !self.kept.insert((place.clone(), element)) {
             return;
         }
@@ -884,120 +891,22 @@ impl Tracer<'_> {
     }
 
     fn global(&mut self, file: FileId, name: &Name, element: bool) {
-        let life = self.life;
-        for load in life.loads_of(file, MODULE, name) {
-            self.push(load, element, false);
+        let reads = self.life.global_reads(file, name);
+        for &read in &reads.exprs {
+            self.push(read, element, false);
         }
-        // `from module import name` and `module.name` in other files.
-        for &(other, id) in life.index().imports(name) {
-            let facts = life.facts(other);
-            let binding = facts.binding(id);
-            if other != file
-                && let BindingKind::ImportFrom { level, module, .. } = &binding.kind
-                && super::module::absolute(facts, *level, module)
-                    .and_then(|module| life.modules().find(&module, other))
-                    .is_some_and(|target| self.exports(target, name, file, 4))
-            {
-                let place = if binding.function == MODULE && binding.class.is_none() {
-                    Place::Global(other, binding.name.clone())
-                } else {
-                    Place::Local(FunctionRef { file: other, id: binding.function }, binding.name.clone())
-                };
-                self.keep(&place, element);
-            }
+        for place in &reads.places {
+            self.keep(place, element);
         }
-        for &other in life.index().attributes(name) {
-            if other == file {
-                continue;
-            }
-            let facts = life.facts(other);
-            for &id in facts.attributes.get(name).into_iter().flatten() {
-                let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { continue };
-                // A module is a name or a dotted name.
-                if facts.dotted(value).is_none() {
-                    continue;
-                }
-                let receiver = ExprRef { file: other, id: value };
-                let here = life.infer(receiver).iter().any(|value| match value {
-                    Value::Module(module) => life
-                        .modules()
-                        .find(module, other)
-                        .is_some_and(|target| self.exports(target, name, file, 4)),
-                    _ => false,
-                });
-                if here {
-                    self.push(ExprRef { file: other, id }, element, false);
-                }
-            }
-        }
-    }
-
-    /// Whether a module's name is the other file's, itself or by re-export.
-    fn exports(&self, module: FileId, name: &Name, file: FileId, depth: u8) -> bool {
-        if module == file {
-            return true;
-        }
-        if depth == 0 {
-            return false;
-        }
-        let facts = self.life.facts(module);
-        let by_name = facts.scopes[MODULE.index()].get(name).into_iter().flatten().any(|&id| {
-            match &facts.binding(id).kind {
-                BindingKind::ImportFrom { level, module: from, name: imported } => {
-                    super::module::absolute(facts, *level, from)
-                        .and_then(|from| self.life.modules().find(&from, module))
-                        .is_some_and(|target| {
-                            target != module && self.exports(target, imported, file, depth - 1)
-                        })
-                }
-                _ => false,
-            }
-        });
-        by_name
-            || facts.stars.iter().any(|(level, from)| {
-                super::module::absolute(facts, *level, from)
-                    .and_then(|from| self.life.modules().find(&from, module))
-                    .is_some_and(|target| target != module && self.exports(target, name, file, depth - 1))
-            })
+        self.flow.doubt |= reads.more;
     }
 
     fn attribute_reads(&mut self, class: ClassRef, name: &Name, element: bool) {
-        let life = self.life;
-        let mut family = life.ancestry(class).inside.clone();
-        family.extend(life.heirs(class).iter().copied());
-        for &file in life.index().attributes(name) {
-            let facts = life.facts(file);
-            for &id in facts.attributes.get(name).into_iter().flatten() {
-                let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { continue };
-                let receiver = ExprRef { file, id: value };
-                let read = ExprRef { file, id };
-                if self.is_target(read) {
-                    continue;
-                }
-                if let Some(of) = life.receiver_class(receiver) {
-                    if family.contains(&of) {
-                        self.push(read, element, false);
-                    }
-                    continue;
-                }
-                let matches = life.infer(receiver).iter().any(|value| match value {
-                    Value::Instance(Kind::Class(of), _) | Value::Class(of) => family.contains(of),
-                    _ => false,
-                });
-                if matches {
-                    self.push(read, element, false);
-                }
-            }
+        let reads = self.life.attribute_reads(class, name);
+        for &read in &reads.exprs {
+            self.push(read, element, false);
         }
-        // A class attribute read by its bare name in the class's own body.
-        let file = class.file;
-        for &id in life.facts(file).loads.get(name).into_iter().flatten() {
-            if let super::Lookup::Member(of, _) = life.lookup(ExprRef { file, id }, name)
-                && of == class
-            {
-                self.push(ExprRef { file, id }, element, false);
-            }
-        }
+        self.flow.doubt |= reads.more;
     }
 
     fn loose_reads(&mut self, last: &str, name: &Name, element: bool) {
@@ -1014,7 +923,7 @@ impl Tracer<'_> {
                     continue;
                 };
                 let read = ExprRef { file, id };
-                if !self.is_target(read) && life.last_part(read.with(value)).as_deref() == Some(last) {
+                if !life.is_target(read) && life.last_part(read.with(value)).as_deref() == Some(last) {
                     self.push(read, element, false);
                 }
             }
@@ -1032,34 +941,6 @@ impl Tracer<'_> {
                 {
                     self.push(ExprRef { file, id: call }, element, false);
                 }
-            }
-        }
-    }
-
-    /// Whether an attribute or subscript is written, not read.
-    fn is_target(&self, expr: ExprRef) -> bool {
-        let facts = self.life.facts(expr.file);
-        let mut at = expr.id;
-        loop {
-            match facts.expr(at).parent {
-                Parent::Expr(up)
-                    if matches!(
-                        facts.expr(up).kind,
-                        ExprKind::Tuple(_) | ExprKind::List(_) | ExprKind::Starred(_)
-                    ) =>
-                {
-                    at = up;
-                }
-                Parent::Stmt(stmt) => {
-                    return match &facts.stmt(stmt).kind {
-                        StmtKind::Assign { targets, .. } => targets.contains(&at),
-                        StmtKind::AnnAssign { target, .. } | StmtKind::For { target, .. } => *target == at,
-                        StmtKind::With { items, .. } => items.iter().any(|item| item.target == Some(at)),
-                        StmtKind::Delete(_) => true,
-                        _ => false,
-                    };
-                }
-                _ => return false,
             }
         }
     }

@@ -14,10 +14,58 @@ pub(super) struct Index {
     imports: FxHashMap<Name, Vec<(FileId, BindingId)>>,
     based_on: FxHashMap<Name, Vec<ClassRef>>,
     getattr: Vec<FileId>,
+    resolved: std::sync::OnceLock<Resolved>,
     writes: FxHashMap<Name, Vec<(String, FileId, BindingId)>>,
 }
 
+/// Imports by the file that they read from.
+#[derive(Debug, Default)]
+struct Resolved {
+    names: FxHashMap<(FileId, Name), Vec<(FileId, BindingId)>>,
+    stars: FxHashMap<FileId, Vec<FileId>>,
+}
+
+impl Resolved {
+    fn new(life: &Lifecycle, imports: &FxHashMap<Name, Vec<(FileId, BindingId)>>) -> Self {
+        let mut resolved = Self::default();
+        for (name, list) in imports {
+            for &(file, id) in list {
+                if let BindingKind::ImportFrom { level, module, .. } = &life.facts(file).binding(id).kind
+                    && let Some(target) = life.imported_file(file, *level, module)
+                    && target != file
+                {
+                    resolved.names.entry((target, name.clone())).or_default().push((file, id));
+                }
+            }
+        }
+        for file in life.files() {
+            for (level, module) in &life.facts(file).stars {
+                if let Some(target) = life.imported_file(file, *level, module)
+                    && target != file
+                {
+                    resolved.stars.entry(target).or_default().push(file);
+                }
+            }
+        }
+        resolved
+    }
+}
+
 impl Index {
+    fn resolved(&self, life: &Lifecycle) -> &Resolved {
+        self.resolved.get_or_init(|| Resolved::new(life, &self.imports))
+    }
+
+    /// Bindings by `from … import name` that read from this file; sorted by file.
+    pub fn imported_from(&self, life: &Lifecycle, file: FileId, name: &Name) -> &[(FileId, BindingId)] {
+        self.resolved(life).names.get(&(file, name.clone())).map_or(&[], Vec::as_slice)
+    }
+
+    /// Files that import all of this file's names with `*`; sorted.
+    pub fn stars(&self, life: &Lifecycle, file: FileId) -> &[FileId] {
+        self.resolved(life).stars.get(&file).map_or(&[], Vec::as_slice)
+    }
+
     fn new(life: &Lifecycle) -> Self {
         let mut index = Self::default();
         for file in life.files() {

@@ -18,6 +18,7 @@ mod history;
 mod index;
 mod infer;
 mod module;
+mod reads;
 mod reference;
 mod run;
 mod scope;
@@ -77,6 +78,10 @@ pub struct Lifecycle {
     index: std::sync::OnceLock<index::Index>,
     heirs: RwLock<FxHashMap<ClassRef, Arc<[ClassRef]>>>,
     ancestries: RwLock<FxHashMap<ClassRef, Arc<Ancestry>>>,
+    module_attributes: RwLock<FxHashMap<Name, Arc<Vec<(FileId, ExprRef)>>>>,
+    reads: RwLock<FxHashMap<Place, Arc<reads::Reads>>>,
+    callings: RwLock<FxHashMap<FunctionRef, Arc<context::Calling>>>,
+    memory: RwLock<FxHashMap<std::any::TypeId, Arc<dyn std::any::Any + Send + Sync>>>,
     flows: RwLock<FxHashMap<(Origin, bool), Arc<Flow>>>,
     sites: std::sync::OnceLock<Vec<Site>>,
     runs: std::sync::OnceLock<Vec<Run>>,
@@ -168,6 +173,10 @@ impl Lifecycle {
             index: std::sync::OnceLock::new(),
             heirs: RwLock::default(),
             ancestries: RwLock::default(),
+            module_attributes: RwLock::default(),
+            reads: RwLock::default(),
+            callings: RwLock::default(),
+            memory: RwLock::default(),
             flows: RwLock::default(),
             sites: std::sync::OnceLock::new(),
             runs: std::sync::OnceLock::new(),
@@ -175,6 +184,18 @@ impl Lifecycle {
             tasks: std::sync::OnceLock::new(),
             loops: std::sync::OnceLock::new(),
         }
+    }
+
+    /// What several causes ask of the whole tree, computed once: kept by its type.
+    pub fn once<T: std::any::Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Arc<T> {
+        let key = std::any::TypeId::of::<T>();
+        let known = self.memory.read().expect("no holder panics").get(&key).cloned();
+        if let Some(Ok(found)) = known.map(Arc::downcast) {
+            return found;
+        }
+        let made = Arc::new(make(self));
+        self.memory.write().expect("no holder panics").insert(key, Arc::clone(&made) as Arc<_>);
+        made
     }
 
     /// Facts of a file; a configuration file has only its path and lines.

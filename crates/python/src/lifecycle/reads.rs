@@ -1,0 +1,164 @@
+//! Where a global name or an attribute is read, over all files; kept once found, since many objects share a place.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::{ClassRef, ExprRef, FileId, FunctionRef, Kind, Lifecycle, Lookup, Place, Value};
+use crate::facts::{ExprKind, MODULE, Name, Parent, StmtKind};
+
+/// An attribute that more other objects have than this is not looked for on each of them.
+const POPULAR: usize = 600;
+
+/// Reads of one place.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    /// The expressions.
+    pub exprs: Vec<ExprRef>,
+    /// Other names of the same thing, bound by imports.
+    pub places: Vec<Place>,
+    /// There may be more.
+    pub more: bool,
+}
+
+impl Lifecycle {
+    /// Reads of a module's global in its own file and in those that import it.
+    pub(super) fn global_reads(&self, file: FileId, name: &Name) -> Arc<Reads> {
+        let key = Place::Global(file, name.clone());
+        if let Some(found) = self.reads.read().expect("no holder panics").get(&key) {
+            return Arc::clone(found);
+        }
+        let mut reads = Reads { exprs: self.loads_of(file, MODULE, name), ..Reads::default() };
+        // `from module import name` and `module.name` in other files; what they bind is a place of its own.
+        for &(other, id) in self.index().imported_from(self, file, name) {
+            let binding = self.facts(other).binding(id);
+            reads.places.push(if binding.function == MODULE && binding.class.is_none() {
+                Place::Global(other, binding.name.clone())
+            } else {
+                Place::Local(FunctionRef { file: other, id: binding.function }, binding.name.clone())
+            });
+        }
+        for &other in self.index().stars(self, file) {
+            reads.places.push(Place::Global(other, name.clone()));
+        }
+        let attributes = self.module_attributes(name);
+        reads.exprs.extend(attributes.iter().filter(|(target, _)| *target == file).map(|(_, read)| *read));
+        reads.more = attributes.len() > POPULAR;
+        let reads = Arc::new(reads);
+        self.reads.write().expect("no holder panics").insert(key, Arc::clone(&reads));
+        reads
+    }
+
+    /// Attributes of this name whose object is a module of the tree, with the module's file.
+    fn module_attributes(&self, name: &Name) -> Arc<Vec<(FileId, ExprRef)>> {
+        if let Some(found) = self.module_attributes.read().expect("no holder panics").get(name) {
+            return Arc::clone(found);
+        }
+        let mut found = Vec::new();
+        let mut asked = 0;
+        for &other in self.index().attributes(name) {
+            let facts = self.facts(other);
+            for &id in facts.attributes.get(name).into_iter().flatten() {
+                let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { continue };
+                let receiver = ExprRef { file: other, id: value };
+                // A module is a name that an import binds, or a dotted one.
+                if asked > POPULAR || facts.dotted(value).is_none() || self.receiver_class(receiver).is_some() {
+                    continue;
+                }
+                asked += 1;
+                for value in self.infer(receiver).iter() {
+                    if let Value::Module(module) = value
+                        && let Some(target) = self.modules().find(module, other)
+                        && target != other
+                    {
+                        found.push((target, ExprRef { file: other, id }));
+                    }
+                }
+            }
+        }
+        let found = Arc::new(found);
+        self.module_attributes.write().expect("no holder panics").insert(name.clone(), Arc::clone(&found));
+        found
+    }
+
+    /// Reads of an attribute of a class's objects.
+    pub(super) fn attribute_reads(&self, class: ClassRef, name: &Name) -> Arc<Reads> {
+        let key = Place::Attribute(class, name.clone());
+        if let Some(found) = self.reads.read().expect("no holder panics").get(&key) {
+            return Arc::clone(found);
+        }
+        let mut reads = Reads::default();
+        let ancestry = self.ancestry(class);
+        let family: FxHashSet<ClassRef> =
+            ancestry.inside.iter().chain(self.heirs(class).iter()).copied().collect();
+        let mut asked = 0;
+        for &file in self.index().attributes(name) {
+            let facts = self.facts(file);
+            for &id in facts.attributes.get(name).into_iter().flatten() {
+                let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { continue };
+                let receiver = ExprRef { file, id: value };
+                let read = ExprRef { file, id };
+                let own = self.receiver_class(receiver);
+                if own.is_some_and(|of| !family.contains(&of)) || self.is_target(read) {
+                    continue;
+                }
+                if own.is_some() {
+                    reads.exprs.push(read);
+                    continue;
+                }
+                asked += 1;
+                if asked > POPULAR {
+                    reads.more = true;
+                    continue;
+                }
+                let matches = self.infer(receiver).iter().any(|value| match value {
+                    Value::Instance(Kind::Class(of), _) | Value::Class(of) => family.contains(of),
+                    _ => false,
+                });
+                if matches {
+                    reads.exprs.push(read);
+                }
+            }
+        }
+        // A class attribute read by its bare name in the class's own body.
+        let file = class.file;
+        for &id in self.facts(file).loads.get(name).into_iter().flatten() {
+            if let Lookup::Member(of, _) = self.lookup(ExprRef { file, id }, name)
+                && of == class
+            {
+                reads.exprs.push(ExprRef { file, id });
+            }
+        }
+        let reads = Arc::new(reads);
+        self.reads.write().expect("no holder panics").insert(key, Arc::clone(&reads));
+        reads
+    }
+
+    /// Whether an attribute or subscript is written, not read.
+    pub(super) fn is_target(&self, expr: ExprRef) -> bool {
+        let facts = self.facts(expr.file);
+        let mut at = expr.id;
+        loop {
+            match facts.expr(at).parent {
+                Parent::Expr(up)
+                    if matches!(
+                        facts.expr(up).kind,
+                        ExprKind::Tuple(_) | ExprKind::List(_) | ExprKind::Starred(_)
+                    ) =>
+                {
+                    at = up;
+                }
+                Parent::Stmt(stmt) => {
+                    return match &facts.stmt(stmt).kind {
+                        StmtKind::Assign { targets, .. } => targets.contains(&at),
+                        StmtKind::AnnAssign { target, .. } | StmtKind::For { target, .. } => *target == at,
+                        StmtKind::With { items, .. } => items.iter().any(|item| item.target == Some(at)),
+                        StmtKind::Delete(_) => true,
+                        _ => false,
+                    };
+                }
+                _ => return false,
+            }
+        }
+    }
+}
