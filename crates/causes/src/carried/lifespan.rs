@@ -1,6 +1,7 @@
 //! How long an object is kept, and how often a place runs meanwhile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::RwLock;
 
 use loopmend_python::facts::StmtKind;
 use loopmend_python::lifecycle::{
@@ -10,6 +11,8 @@ use loopmend_python::lifecycle::{
 use super::process::{Process, in_tests, is_command};
 
 const DEPTH: u8 = 5;
+/// A class that more others inherit from is a framework's: nobody makes its objects in one place.
+const HEIRS: usize = 60;
 
 /// What keeps an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +78,10 @@ fn owners_within(
     }
 }
 
+/// Owners of a class's objects that were found before, by how far they were looked for.
+#[derive(Default)]
+struct Known(RwLock<BTreeMap<(ClassRef, u8), Vec<(Owner, Option<ExprRef>)>>>);
+
 fn instances(
     life: &Lifecycle,
     class: ClassRef,
@@ -82,8 +89,27 @@ fn instances(
     outer: Option<ExprRef>,
     found: &mut Vec<(Owner, Option<ExprRef>)>,
 ) {
+    let known = life.once(|_| Known::default());
+    let kept = known.0.read().expect("no holder panics").get(&(class, depth)).cloned();
+    let all = kept.unwrap_or_else(|| {
+        let mut all = Vec::new();
+        find_instances(life, class, depth, &mut all);
+        all.sort_unstable();
+        all.dedup();
+        known.0.write().expect("no holder panics").insert((class, depth), all.clone());
+        all
+    });
+    found.extend(all.into_iter().map(|(owner, instance)| (owner, outer.or(instance))));
+}
+
+fn find_instances(life: &Lifecycle, class: ClassRef, depth: u8, found: &mut Vec<(Owner, Option<ExprRef>)>) {
+    let heirs = life.heirs(class);
+    if heirs.len() > HEIRS {
+        found.push((Owner::Unknown, None));
+        return;
+    }
     let mut any = false;
-    for &heir in life.heirs(class).iter() {
+    for &heir in heirs.iter() {
         for at in &life.flow(Origin::Class(heir), false).uses {
             let UseKind::Called(call) = at.kind else { continue };
             let function = FunctionRef { file: call.file, id: life.facts(call.file).function_of(call.id) };
@@ -92,11 +118,11 @@ fn instances(
             }
             any = true;
             let flow = life.flow_of(call);
-            owners_within(life, call, &flow, depth - 1, outer.or(Some(call)), found);
+            owners_within(life, call, &flow, depth - 1, Some(call), found);
         }
     }
     if !any {
-        found.push((Owner::Unknown, outer));
+        found.push((Owner::Unknown, None));
     }
 }
 

@@ -26,6 +26,9 @@ pub enum Root {
     Uncalled(FunctionRef),
 }
 
+/// A function that more others lead to is called from everywhere: its roots are not followed further.
+const CALLERS: usize = 400;
+
 /// What calls a function: other functions, and roots.
 #[derive(Debug)]
 pub(super) struct Calling {
@@ -128,7 +131,7 @@ impl Lifecycle {
         while let Some(at) = work.pop() {
             let callers = self.callers_of(at, &mut roots);
             for caller in callers {
-                if seen.insert(caller) {
+                if seen.len() < CALLERS && seen.insert(caller) {
                     work.push(caller);
                 }
             }
