@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use loopmend_python::facts::{ExprId, ExprKind, Facts};
+use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, MODULE};
 use loopmend_python::lifecycle::Lifecycle;
 
 /// Calls that only compute.
@@ -46,10 +46,20 @@ const PURE: &[&str] = &[
 fn called(facts: &Facts, call: ExprId) -> Option<&str> {
     let ExprKind::Call { func, .. } = &facts.expr(call).kind else { return None };
     let name = match &facts.expr(*func).kind {
-        ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => name.as_str(),
+        ExprKind::Name(name) => imported(facts, name).unwrap_or(name),
+        ExprKind::Attribute { attr: name, .. } => name.as_str(),
         _ => return None,
     };
     (!PURE.contains(&name)).then_some(name)
+}
+
+/// What a name stands for that the module imports under another: `run` for `go` of `from asyncio import run as go`.
+fn imported<'f>(facts: &'f Facts, name: &str) -> Option<&'f str> {
+    let [binding] = facts.scopes[MODULE.index()].get(name)?[..] else { return None };
+    match &facts.binding(binding).kind {
+        BindingKind::ImportFrom { name: imported, .. } => Some(imported),
+        _ => None,
+    }
 }
 
 /// How often each name is called in these files.

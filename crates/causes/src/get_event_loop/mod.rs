@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use loopmend_model::Applicability;
+use loopmend_python::catalogue::Binds;
 use loopmend_python::facts::{ExprKind, Slot, StmtKind};
 use loopmend_python::lifecycle::{
     ExprRef, Ground, HandleKind, Lifecycle, LoopAct, LoopHandle, Root, RunKind,
@@ -91,6 +92,23 @@ fn sets_a_loop(life: &Lifecycle) -> bool {
     })
 }
 
+/// Whether something made while no loop runs belongs to the loop that is current by then, so that it would not do on a new one:
+/// a future, and before Python 3.10 a lock or a queue.
+fn others_have_it(life: &Lifecycle) -> bool {
+    let at_first_use = life.settings().python_at_least(3, 10);
+    life.sites().iter().any(|site| {
+        let binds = life.resource(site).is_some_and(|resource| {
+            resource.binds == Binds::Construction
+                || !at_first_use && resource.binds == Binds::FirstUse && resource.library == "asyncio"
+        });
+        let facts = life.facts(site.call.file);
+        binds
+            && !site.gives.ends_with("Loop")
+            && !facts.function(facts.function_of(site.call.id)).is_async
+            && !life.grounds(site.function).iter().any(Ground::runs_loop)
+    })
+}
+
 fn judge(life: &Lifecycle, handle: &LoopHandle, count: usize) -> Option<Found> {
     let facts = life.facts(handle.site.file);
     let stmt = facts.stmt_of(handle.site.id)?;
@@ -107,10 +125,22 @@ fn judge(life: &Lifecycle, handle: &LoopHandle, count: usize) -> Option<Found> {
         return None;
     }
     // Setup and teardown on this loop around an `asyncio.run` of the same function are one program in two styles.
-    let mixed = life.runs().iter().any(|run| {
+    // Behind such a run the call itself raises.
+    let start = facts.expr(handle.site.id).range.start();
+    let behind = life.runs().iter().any(|run| {
         run.kind == RunKind::Fresh
-            && handle.operations.iter().any(|act| act.function == run.function && act.kind == LoopAct::Run)
+            && run.function == handle.function
+            && facts.expr(run.call.id).range.end() <= start
+            && !life.exclusive(&[run.call, handle.site])
     });
+    let mixed = !behind
+        && life.runs().iter().any(|run| {
+            run.kind == RunKind::Fresh
+                && handle
+                    .operations
+                    .iter()
+                    .any(|act| act.function == run.function && act.kind == LoopAct::Run)
+        });
     if mixed {
         return None;
     }
@@ -138,11 +168,9 @@ fn judge(life: &Lifecycle, handle: &LoopHandle, count: usize) -> Option<Found> {
     let alone = count == 1
         && life.runs().iter().all(|run| handle.operations.iter().any(|act| act.at == run.call))
         && handle.operations.iter().all(|act| matches!(act.kind, LoopAct::Run | LoopAct::Close));
-    found.applicability = if alone && handle.acts(&LoopAct::Run).count() == 1 {
-        Applicability::Safe
-    } else {
-        Applicability::Unsafe
-    };
+    let one = handle.acts(&LoopAct::Run).count() == 1;
+    found.applicability =
+        if alone && one && !others_have_it(life) { Applicability::Safe } else { Applicability::Unsafe };
     for act in &handle.operations {
         if matches!(act.kind, LoopAct::Run | LoopAct::Forever | LoopAct::Close) {
             found.related.push((Spot::expr(life, act.at), "the loop is used here".to_owned()));

@@ -37,6 +37,8 @@ pub(super) enum Keeper {
     Class(ClassRef, Name),
     /// A module.
     Module(FileId, Name),
+    /// The cache of a function that makes it once for all its callers.
+    Cache(FunctionRef),
     /// A framework's object: `app.state`, `app["pool"]`.
     State(Name),
 }
@@ -57,6 +59,9 @@ pub(super) enum How {
 const DEEPEST: usize = 5;
 /// How many things that a module makes of the object are followed.
 const MOST_DERIVED: usize = 16;
+
+/// Decorators that keep what a function gave for its next callers.
+const CACHES: &[&str] = &["lru_cache", "cache", "cached", "alru_cache"];
 
 /// All places where what a call gives is left open.
 pub(super) fn fate(life: &Lifecycle, at: ExprRef, closer: &Closer, seen: &mut Vec<ExprRef>) -> Vec<Open> {
@@ -139,6 +144,16 @@ fn follow(life: &Lifecycle, at: ExprRef, closer: &Closer, seen: &mut Vec<ExprRef
         }
     }
     let returned = flow.uses.iter().any(|at| at.kind == UseKind::Returned(function));
+    // All callers share the one object: none of them may close it at its own end.
+    if returned && facts.function(function.id).class.is_none() && life.decorated(function, CACHES) {
+        if !closes.is_empty() {
+            return Vec::new();
+        }
+        return in_doubt(life, &users)
+            .map(|doubtful| open(Keeper::Cache(function), How::Never, doubtful))
+            .into_iter()
+            .collect();
+    }
     if let (Some((class, _)), false) = (&class, closes.is_empty()) {
         return owner::closed(life, *class, &closes, closer, seen);
     }

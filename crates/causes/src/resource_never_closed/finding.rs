@@ -27,6 +27,9 @@ pub(super) fn open(life: &Lifecycle, site: &Site, open: Open) -> Found {
         (How::Never, Keeper::Module(_, name)) => {
             format!("The {what} in the global `{name}` is never closed: the loop ends before it does.")
         }
+        (How::Never, Keeper::Cache(function)) => {
+            format!("The {what} that the cache of `{}` keeps is never closed.", place(function))
+        }
         (How::Never, Keeper::State(name)) => {
             format!("The {what} kept in `{}` is never closed.", name.trim_matches(['[', ']']))
         }
@@ -47,7 +50,9 @@ pub(super) fn open(life: &Lifecycle, site: &Site, open: Open) -> Found {
         }
     };
     let spot = match &open.keeper {
-        Keeper::Class(..) | Keeper::Module(..) | Keeper::State(_) => Spot::expr(life, site.call),
+        Keeper::Class(..) | Keeper::Module(..) | Keeper::Cache(_) | Keeper::State(_) => {
+            Spot::expr(life, site.call)
+        }
         Keeper::Function(_) => Spot::expr(life, open.at),
     };
     let mut found = Found::new(SLUG, spot, message);
@@ -91,7 +96,7 @@ pub(super) fn open(life: &Lifecycle, site: &Site, open: Open) -> Found {
         Keeper::Class(_, name) | Keeper::Module(_, name) | Keeper::State(name) => {
             found.names.push(name.trim_matches(['[', ']']).to_owned());
         }
-        Keeper::Function(_) => {}
+        Keeper::Function(_) | Keeper::Cache(_) => {}
     }
     // The author closes it already, only not on every way: nothing is used after the end that is new.
     let closed_by_author = matches!(open.how, How::Some(_)) && matches!(open.keeper, Keeper::Function(_));

@@ -1,6 +1,6 @@
 //! Whether an object goes to someone else who may end it.
 
-use loopmend_python::facts::{ExprKind, Facts, MODULE};
+use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, MODULE};
 use loopmend_python::lifecycle::{Argument, ExprRef, Flow, Lifecycle, Origin, UseKind};
 
 use super::closer::Closer;
@@ -125,7 +125,19 @@ fn takes(life: &Lifecycle, call: ExprRef, argument: &Argument, closer: &Closer) 
     let facts = life.facts(call.file);
     let Some(name) = callee_name(facts, call) else { return true };
     if LOOKING.contains(&name) {
-        return false;
+        let puts = matches!(
+            name,
+            "append"
+                | "add"
+                | "appendleft"
+                | "insert"
+                | "extend"
+                | "update"
+                | "put_nowait"
+                | "put"
+                | "setdefault"
+        );
+        return puts && into_parameter(facts, call.id);
     }
     let resources: Vec<_> =
         life.callee_paths(call).iter().filter_map(|path| life.catalogue().constructor(path)).collect();
@@ -137,6 +149,16 @@ fn takes(life: &Lifecycle, call: ExprRef, argument: &Argument, closer: &Closer) 
         Some(owns) => owned(owns, argument, closer) && !disowned(facts, call),
         None => false,
     })
+}
+
+/// Whether a call is a method of what the caller handed in: `clients.append(client)`, which the caller closes.
+fn into_parameter(facts: &Facts, call: ExprId) -> bool {
+    let ExprKind::Call { func, .. } = facts.expr(call).kind else { return false };
+    let ExprKind::Attribute { value, .. } = facts.expr(func).kind else { return false };
+    let Some(name) = facts.name_of(value) else { return false };
+    facts.scopes[facts.function_of(call).index()]
+        .get(name)
+        .is_some_and(|all| all.iter().all(|&id| matches!(facts.binding(id).kind, BindingKind::Parameter(_))))
 }
 
 fn callee_name(facts: &Facts, call: ExprRef) -> Option<&str> {

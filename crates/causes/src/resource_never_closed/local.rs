@@ -314,6 +314,11 @@ impl Uses {
             uses.last = uses.last.max(Some(last));
         }
         uses.last = uses.last.filter(|&last| last > at);
+        if needed.iter().any(|&object| outlived(life, function, object)) {
+            return Err(Declined::because(format!(
+                "a task that is still at work when the function ends uses `{name}`: close it where the task is awaited"
+            )));
+        }
         if let Some(method) = response_given_away(life, function, &needed) {
             return Err(Declined::because(format!(
                 "what `{method}` gives is returned unread and needs the open `{}`: read it before it is closed",
@@ -411,6 +416,9 @@ fn siblings(facts: &Facts, made: StmtId, own: &Name) -> BTreeSet<Name> {
     found
 }
 
+/// Methods of a container that put something into it.
+const GATHERING: [&str; 6] = ["append", "appendleft", "add", "insert", "extend", "update"];
+
 /// Names bound by the statement of an expression from a value that holds it.
 pub(super) fn derive(facts: &Facts, object: ExprId, derived: &mut BTreeSet<Name>) {
     let Some(stmt) = facts.stmt_of(object) else { return };
@@ -423,6 +431,17 @@ pub(super) fn derive(facts: &Facts, object: ExprId, derived: &mut BTreeSet<Name>
         StmtKind::With { items, .. } => {
             targets.extend(items.iter().filter(|item| holds(item.context)).filter_map(|item| item.target));
         }
+        // `tasks.append(create_task(work(session)))`.
+        StmtKind::Expr(value) => {
+            if let ExprKind::Call { func, .. } = facts.expr(*value).kind
+                && let ExprKind::Attribute { value, attr } = &facts.expr(func).kind
+                && GATHERING.contains(&attr.as_str())
+                && facts.name_of(*value).is_some()
+                && !facts.expr(*value).range.contains_range(facts.expr(object).range)
+            {
+                targets.push(*value);
+            }
+        }
         _ => {}
     }
     for target in targets {
@@ -432,6 +451,72 @@ pub(super) fn derive(facts: &Facts, object: ExprId, derived: &mut BTreeSet<Name>
             }
         });
     }
+}
+
+/// Calls that start what they are given and do not wait for it.
+const STARTS: [&str; 8] = [
+    "create_task",
+    "ensure_future",
+    "start_soon",
+    "run_coroutine_threadsafe",
+    "call_soon",
+    "call_later",
+    "call_at",
+    "add_done_callback",
+];
+
+/// Whether an object goes into a task that the function does not await.
+fn outlived(life: &Lifecycle, function: FunctionRef, object: ExprId) -> bool {
+    let facts = life.facts(function.file);
+    let mut at = object;
+    let mut start = None;
+    while let Some(up) = facts.parent_expr(at) {
+        match &facts.expr(up).kind {
+            ExprKind::Await(_) => return false,
+            ExprKind::Call { func, .. } if *func != at => {
+                let name = match &facts.expr(*func).kind {
+                    ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => name.as_str(),
+                    _ => "",
+                };
+                if STARTS.contains(&name) {
+                    start = Some((up, *func));
+                }
+            }
+            _ => {}
+        }
+        at = up;
+    }
+    let Some((call, func)) = start else { return false };
+    // A group waits for its tasks at the end of its block.
+    if let ExprKind::Attribute { value, .. } = facts.expr(func).kind
+        && let Some(group) = facts.name_of(value)
+        && let Some(stmt) = facts.stmt_of(call)
+        && facts.ancestors(stmt).any(|(outer, _)| {
+            matches!(&facts.stmt(outer).kind, StmtKind::With { items, .. }
+                if items.iter().any(|item| item.target.and_then(|target| facts.name_of(target)) == Some(group)))
+        })
+    {
+        return false;
+    }
+    let mut names = BTreeSet::new();
+    derive(facts, call, &mut names);
+    !names.iter().any(|name| {
+        life.loads_of(function.file, function.id, name).iter().any(|load| {
+            let mut at = load.id;
+            loop {
+                match facts.parent_expr(at) {
+                    Some(up) if matches!(facts.expr(up).kind, ExprKind::Await(_)) => break true,
+                    Some(up) => at = up,
+                    // `for task in tasks: await task`, `async for … in as_completed(tasks)`.
+                    None => {
+                        break facts
+                            .stmt_of(at)
+                            .is_some_and(|stmt| matches!(facts.stmt(stmt).kind, StmtKind::For { .. }));
+                    }
+                }
+            }
+        })
+    })
 }
 
 /// A request of aiohttp whose response is returned: it can't be read once its session is closed.

@@ -29,6 +29,10 @@ pub(super) fn mend(life: &Lifecycle, open: &Open, applicability: Applicability) 
             };
             module::close_in_run(&mut edits, *file, name, open.at, &open.closer, close)?;
         }
+        (Keeper::Cache(factory), _) => {
+            let of = life.facts(factory.file).function(factory.id);
+            module::close_shared(&mut edits, &of.name, open.at)?;
+        }
         (Keeper::Class(class, name), _) => {
             keeper::close_in_class(&mut edits, *class, name, open.at, &open.closer, 0)?;
         }

@@ -11,6 +11,8 @@ use super::edits::Edits;
 use super::fate;
 use super::local;
 use crate::Declined;
+use crate::carried::Object;
+use crate::second_run::closer::{After, closer, is_dict};
 
 /// Closes the global at the end of the coroutine that is run. `close` is a function of the tree that does it already.
 pub(super) fn close_in_run(
@@ -22,11 +24,11 @@ pub(super) fn close_in_run(
     close: Option<FunctionRef>,
 ) -> Result<(), Declined> {
     let life = edits.life;
+    if close.is_none() && holds_many(life, file, name) {
+        return close_shared(edits, name, made);
+    }
     let users = users(life, made);
     let main = only_run(life, &users, name)?;
-    let run = statements(life, main, &users)?;
-    let facts = life.facts(main.file);
-    let source = edits.source(main.file);
     let (import, call) = match close {
         Some(function) => {
             let of = life.facts(function.file).function(function.id);
@@ -54,10 +56,70 @@ pub(super) fn close_in_run(
         call
     } else {
         let module = edits.module_name(from, main.file);
+        let source = edits.source(main.file);
         let (imports, locals) = import_edits(&source, &[ImportRequest::from(&module, &imported)]);
         edits.add(main.file, imports);
         call.replace(&imported, locals.first().map_or(imported.as_str(), String::as_str))
     };
+    at_end_of(edits, main, &users, &call)
+}
+
+/// Closes what a cache or a dict keeps at the end of the coroutine that is run.
+pub(super) fn close_shared(edits: &mut Edits<'_>, name: &Name, made: ExprRef) -> Result<(), Declined> {
+    let life = edits.life;
+    let users = users(life, made);
+    let main = only_run(life, &users, name)?;
+    let object = life
+        .site_at(made)
+        .and_then(|site| Object::of(life, site))
+        .filter(|object| {
+            life.decorated(object.site.function, &["lru_cache", "cache"]) || is_dict(life, made.file, name)
+        })
+        .ok_or_else(|| {
+            Declined::because(format!("close all that `{name}` keeps by hand at the end of the last run"))
+        })?;
+    let closer = closer(life, &object, main.file, After::Gone)?;
+    if let Some((file, added)) = closer.edits {
+        edits.add(file, added);
+    }
+    if let Some(import) = closer.import {
+        let (imports, _) = import_edits(&edits.source(main.file), &[import]);
+        edits.add(main.file, imports);
+    }
+    for name in closer.added {
+        edits.adds(name);
+    }
+    at_end_of(edits, main, &users, &closer.line)
+}
+
+/// Whether a global is a container of objects rather than one.
+fn holds_many(life: &Lifecycle, file: FileId, name: &Name) -> bool {
+    let facts = life.facts(file);
+    is_dict(life, file, name)
+        || facts.scopes[MODULE.index()].get(name).into_iter().flatten().any(|&id| {
+            let BindingKind::Value { value, .. } = facts.binding(id).kind else { return false };
+            match &facts.expr(value).kind {
+                ExprKind::List(_) | ExprKind::Set(_) | ExprKind::Tuple(_) => true,
+                ExprKind::Call { func, .. } => facts.dotted(*func).is_some_and(|text| {
+                    let last = text.rsplit('.').next().unwrap_or(&text);
+                    matches!(last, "list" | "set" | "defaultdict" | "OrderedDict" | "deque" | "WeakSet")
+                }),
+                _ => false,
+            }
+        })
+}
+
+/// Puts a call behind the last statement of a coroutine that uses the object, on every way.
+fn at_end_of(
+    edits: &mut Edits<'_>,
+    main: FunctionRef,
+    users: &BTreeSet<ExprRef>,
+    call: &str,
+) -> Result<(), Declined> {
+    let life = edits.life;
+    let run = statements(life, main, users)?;
+    let facts = life.facts(main.file);
+    let source = edits.source(main.file);
     // A `try` that is all of it takes the close into its `finally`.
     if let [only] = run[..]
         && let StmtKind::Try { finally, .. } = &facts.stmt(only).kind
@@ -65,13 +127,13 @@ pub(super) fn close_in_run(
         && let Some(found) = source.statement_at(facts.stmt(only).range)
         && let Some(node) = found.stmt.as_try_stmt()
     {
-        return edits.try_add(main.file, insert_at_end(&source, &node.finalbody, &call));
+        return edits.try_add(main.file, insert_at_end(&source, &node.finalbody, call));
     }
     let (Some(&first), Some(&last)) = (run.first(), run.last()) else {
         return Err(Declined::because("the run does nothing with the object"));
     };
     let range = facts.stmt(first).range.cover(facts.stmt(last).range);
-    edits.try_add(main.file, wrap_statements(&source, range, "try:", &[("finally:", &call)]))
+    edits.try_add(main.file, wrap_statements(&source, range, "try:", &[("finally:", call)]))
 }
 
 fn users(life: &Lifecycle, made: ExprRef) -> BTreeSet<ExprRef> {

@@ -187,19 +187,23 @@ fn no_parameters(life: &Lifecycle, function: FunctionRef) -> bool {
     })
 }
 
+/// Whether a global is bound to a dict.
+pub fn is_dict(life: &Lifecycle, home: FileId, name: &Name) -> bool {
+    let facts = life.facts(home);
+    facts.scopes[MODULE.index()].get(name).into_iter().flatten().any(|&id| match facts.binding(id).kind {
+        BindingKind::Value { value, .. } => match &facts.expr(value).kind {
+            ExprKind::Dict(_) => true,
+            ExprKind::Call { func, .. } => facts.dotted(*func).is_some_and(|text| text == "dict"),
+            _ => false,
+        },
+        _ => false,
+    })
+}
+
 /// Whether a global holds a dict of objects rather than one.
 fn in_container(life: &Lifecycle, home: FileId, name: &Name, object: &Object) -> bool {
     let facts = life.facts(home);
-    let dict = facts.scopes[MODULE.index()].get(name).into_iter().flatten().any(|&id| {
-        match facts.binding(id).kind {
-            BindingKind::Value { value, .. } => match &facts.expr(value).kind {
-                ExprKind::Dict(_) => true,
-                ExprKind::Call { func, .. } => facts.dotted(*func).is_some_and(|text| text == "dict"),
-                _ => false,
-            },
-            _ => false,
-        }
-    });
+    let dict = is_dict(life, home, name);
     let loose = object.places.iter().any(|place| matches!(place, Place::Loose(last, _) if *last == **name));
     dict || loose && facts.scopes[MODULE.index()].contains_key(name)
 }

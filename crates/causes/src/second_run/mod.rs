@@ -1,6 +1,6 @@
 //! `second-run`: a loop-bound object that was used under one run of a loop is used under another.
 
-mod closer;
+pub(crate) mod closer;
 pub(crate) mod mend;
 mod own_attribute;
 mod own_object;
