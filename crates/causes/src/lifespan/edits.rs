@@ -131,3 +131,15 @@ pub(crate) fn elsewhere(
     }
     Ok(())
 }
+
+/// The snippet with the blank lines that a definition wants above it.
+pub(crate) fn spaced(source: &Source, target: TextRange, snippet: &str) -> String {
+    let Some(found) = source.statement_at(target) else { return snippet.to_owned() };
+    let start = source.comments_above(found);
+    let (above, _) = source.blank_above(start);
+    let wanted = if found.owner.is_none() { 2usize } else { 1 };
+    if start.to_u32() == 0 || (found.owner.is_some() && found.index == 0) {
+        return snippet.to_owned();
+    }
+    "\n".repeat(wanted.saturating_sub(above)) + snippet
+}

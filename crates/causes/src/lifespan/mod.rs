@@ -18,7 +18,7 @@ mod registered;
 
 pub(crate) use app::{App, Framework, Lifespan};
 pub(crate) use compose::{Step, compose};
-pub(crate) use edits::{elsewhere, source, unregister};
+pub(crate) use edits::{elsewhere, source, spaced, unregister};
 pub(crate) use gather::{Gathered, Home, gather, statement};
 pub(crate) use handler::{Handler, Phase, Registration};
 pub(crate) use made::apps;

@@ -12,7 +12,7 @@ use ruff_text_size::Ranged as _;
 use super::changes::Changes;
 use super::plan::{Part, Plan, Way};
 use super::text::{annotation, annotation_of, free_name, lifespan, name_instead};
-use crate::lifespan::{Handler, Registration, Step, circular, module_name, statement};
+use crate::lifespan::{Handler, Registration, Step, circular, module_name, spaced, statement};
 use crate::{Declined, Mend};
 
 /// The mend that a plan is.
@@ -188,18 +188,6 @@ fn target(life: &Lifecycle, plan: &Plan, source: &Source) -> Result<TextRange, D
     found
         .map(ruff_text_size::Ranged::range)
         .ok_or_else(|| Declined::because("the place where the application is made could not be read"))
-}
-
-/// The snippet with the blank lines that a definition wants above it.
-fn spaced(source: &Source, target: TextRange, snippet: &str) -> String {
-    let Some(found) = source.statement_at(target) else { return snippet.to_owned() };
-    let start = source.comments_above(found);
-    let (above, _) = source.blank_above(start);
-    let wanted = if found.owner.is_none() { 2usize } else { 1 };
-    if start.to_u32() == 0 || (found.owner.is_some() && found.index == 0) {
-        return snippet.to_owned();
-    }
-    "\n".repeat(wanted.saturating_sub(above)) + snippet
 }
 
 fn instead(

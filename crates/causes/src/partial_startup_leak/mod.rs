@@ -1,5 +1,6 @@
 //! A start that fails halfway leaves open what it had opened.
 
+mod apart;
 mod fix;
 
 use std::sync::Arc;
@@ -96,9 +97,15 @@ impl Cause for PartialStartupLeak {
                 report.add(found);
             }
         }
+        for found in apart::detect(life) {
+            report.add(found);
+        }
     }
 
     fn fix(&self, life: &Lifecycle, found: &Found) -> Result<Mend, Declined> {
+        if let Some(detail) = found.detail::<apart::Apart>() {
+            return apart::fix(life, detail);
+        }
         let detail = found.detail::<Detail>().ok_or_else(|| Declined::because("nothing is known of it"))?;
         fix::fix(life, detail, found.applicability)
     }
