@@ -6,7 +6,6 @@ use loopmend_model::Applicability;
 use loopmend_python::edit::{Draft, Edit, insert_before};
 use loopmend_python::facts::{ExprKind, MODULE, Name, TextRange};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle};
-use ruff_text_size::Ranged as _;
 
 use crate::lifespan::{App, Framework, Handler, Phase, Registration, apps, source, spaced, statement};
 use crate::startup::{Open, close_calls_elsewhere, opens};
@@ -171,16 +170,16 @@ fn contexts(life: &Lifecycle, app: &App) -> Result<Mend, Declined> {
     mend.declared.moved = true;
     mend.declared.added.extend(["append".to_owned(), name.to_owned()]);
     mend.declared.removed.push("append".to_owned());
-    let first = edits[0].range();
+    let first = edits[0].range;
     let holder = text
         .statements_at(first)
         .first()
-        .map(|found| found.range())
+        .map(ruff_text_size::Ranged::range)
         .ok_or_else(|| by_hand("the registration could not be read"))?;
     let mut draft = Draft::new(&text);
     // From the end of the file, so that the ranges before stay right.
     let mut steps: Vec<(TextRange, Option<Edit>)> = gone.into_iter().map(|range| (range, None)).collect();
-    steps.extend(edits.into_iter().map(|edit| (edit.range(), Some(edit))));
+    steps.extend(edits.into_iter().map(|edit| (edit.range, Some(edit))));
     steps.sort_by_key(|(range, _)| std::cmp::Reverse(range.start()));
     for (range, edit) in steps {
         draft.step(|now| match edit {
@@ -192,7 +191,7 @@ fn contexts(life: &Lifecycle, app: &App) -> Result<Mend, Declined> {
     }
     draft.step(|now| {
         let at = now.statements_at(TextRange::empty(holder.start()));
-        let holder = at.first().map_or(holder, |found| found.range());
+        let holder = at.first().map_or(holder, ruff_text_size::Ranged::range);
         insert_before(now, holder, &spaced(now, holder, &snippet))
     })?;
     mend.edit(life, file, draft.edits());
