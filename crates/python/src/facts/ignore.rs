@@ -1,6 +1,6 @@
 //! `# loopmend: ignore[cause, cause]` comments.
 
-/// One comment that silences findings on its line, or on the whole file where it stands alone before any code.
+/// One comment that silences findings on its line, or on the next where it stands alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignore {
     /// Line it stands on, counted from 1.
