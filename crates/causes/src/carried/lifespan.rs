@@ -78,9 +78,12 @@ fn owners_within(
     }
 }
 
+/// Owners, each with the expression that makes it where it is an object of the tree's class.
+type Owners = Vec<(Owner, Option<ExprRef>)>;
+
 /// Owners of a class's objects that were found before, by how far they were looked for.
 #[derive(Default)]
-struct Known(RwLock<BTreeMap<(ClassRef, u8), Vec<(Owner, Option<ExprRef>)>>>);
+struct Known(RwLock<BTreeMap<(ClassRef, u8), Owners>>);
 
 fn instances(
     life: &Lifecycle,

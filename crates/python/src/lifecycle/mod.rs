@@ -78,7 +78,7 @@ pub struct Lifecycle {
     index: std::sync::OnceLock<index::Index>,
     heirs: RwLock<FxHashMap<ClassRef, Arc<[ClassRef]>>>,
     ancestries: RwLock<FxHashMap<ClassRef, Arc<Ancestry>>>,
-    module_attributes: RwLock<FxHashMap<Name, Arc<Vec<(FileId, ExprRef)>>>>,
+    module_attributes: RwLock<FxHashMap<Name, reads::OfModules>>,
     reads: RwLock<FxHashMap<Place, Arc<reads::Reads>>>,
     callings: RwLock<FxHashMap<FunctionRef, Arc<context::Calling>>>,
     memory: RwLock<FxHashMap<std::any::TypeId, Arc<dyn std::any::Any + Send + Sync>>>,

@@ -10,6 +10,9 @@ use crate::facts::{ExprKind, MODULE, Name, Parent, StmtKind};
 /// An attribute that more other objects have than this is not looked for on each of them.
 const POPULAR: usize = 600;
 
+/// Attributes of modules, each with the module's file.
+pub(super) type OfModules = Arc<Vec<(FileId, ExprRef)>>;
+
 /// Reads of one place.
 #[derive(Debug, Default)]
 pub(super) struct Reads {
@@ -50,7 +53,7 @@ impl Lifecycle {
     }
 
     /// Attributes of this name whose object is a module of the tree, with the module's file.
-    fn module_attributes(&self, name: &Name) -> Arc<Vec<(FileId, ExprRef)>> {
+    fn module_attributes(&self, name: &Name) -> OfModules {
         if let Some(found) = self.module_attributes.read().expect("no holder panics").get(name) {
             return Arc::clone(found);
         }
