@@ -146,7 +146,10 @@ impl Lifecycle {
             let mut roots = BTreeSet::new();
             let callers = self.find_callers(function, &mut roots);
             let calling = std::sync::Arc::new(Calling { callers, roots });
-            self.callings.write().expect("no holder panics").insert(function, std::sync::Arc::clone(&calling));
+            self.callings
+                .write()
+                .expect("no holder panics")
+                .insert(function, std::sync::Arc::clone(&calling));
             calling
         });
         roots.extend(calling.roots.iter().cloned());
@@ -161,9 +164,9 @@ impl Lifecycle {
         }
         let bare = |facts: &crate::facts::Facts, list: Option<&Vec<crate::facts::ExprId>>| {
             list.into_iter().flatten().any(|&id| {
-                facts.parent_expr(id).is_none_or(|up| {
-                    !matches!(facts.expr(up).kind, ExprKind::Call { func, .. } if func == id)
-                })
+                facts.parent_expr(id).is_none_or(
+                    |up| !matches!(facts.expr(up).kind, ExprKind::Call { func, .. } if func == id),
+                )
             })
         };
         self.mentions(&of.name).iter().any(|&file| {

@@ -65,7 +65,8 @@ impl Lifecycle {
                 let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { continue };
                 let receiver = ExprRef { file: other, id: value };
                 // A module is a name that an import binds, or a dotted one.
-                if asked > POPULAR || facts.dotted(value).is_none() || self.receiver_class(receiver).is_some() {
+                if asked > POPULAR || facts.dotted(value).is_none() || self.receiver_class(receiver).is_some()
+                {
                     continue;
                 }
                 asked += 1;
