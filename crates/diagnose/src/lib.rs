@@ -14,7 +14,7 @@ mod stranger;
 pub use candidate::candidates;
 pub use evidence::Evidence;
 pub use loopmend_causes::{Match, locate};
-pub use rank::{Answer, Ranked, described, diagnose, diagnose_each, open, rank};
+pub use rank::{Answer, Ranked, alone, described, diagnose, diagnose_each, open, rank};
 pub use silent::silent;
 
 /// What diagnosis asks of the catalogue of symptoms: the causes that can produce a symptom, most likely first.

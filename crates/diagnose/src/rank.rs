@@ -156,8 +156,8 @@ pub fn rank(
     ranked
 }
 
-/// A finding as a diagnosis, with its reasons.
-pub fn described(life: &Lifecycle, found: &Found, ranked: &Ranked) -> Diagnosis {
+/// A finding as a diagnosis, with nothing but itself to speak for it.
+pub fn alone(life: &Lifecycle, found: &Found) -> Diagnosis {
     let mut locations: Vec<Location> = vec![found.spot.location(life)];
     for (spot, _) in &found.related {
         let location = spot.location(life);
@@ -165,8 +165,19 @@ pub fn described(life: &Lifecycle, found: &Found, ranked: &Ranked) -> Diagnosis 
             locations.push(location);
         }
     }
-    let title = cause(found.cause).map_or(found.cause, |cause| cause.page().title).to_owned();
-    let mut reasons = vec![found.message.clone()];
-    reasons.extend(ranked.reasons.iter().cloned());
-    Diagnosis { cause: found.cause.to_owned(), title, reasons, symptoms: ranked.symptoms.clone(), locations }
+    Diagnosis {
+        cause: found.cause.to_owned(),
+        title: cause(found.cause).map_or(found.cause, |cause| cause.page().title).to_owned(),
+        reasons: vec![found.message.clone()],
+        symptoms: Vec::new(),
+        locations,
+    }
+}
+
+/// A finding as a diagnosis, with its reasons.
+pub fn described(life: &Lifecycle, found: &Found, ranked: &Ranked) -> Diagnosis {
+    let mut diagnosis = alone(life, found);
+    diagnosis.reasons.extend(ranked.reasons.iter().cloned());
+    diagnosis.symptoms.clone_from(&ranked.symptoms);
+    diagnosis
 }

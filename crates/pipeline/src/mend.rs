@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_causes::{Found, cause};
-use loopmend_diagnose::{Answer, Ranked, described, diagnose, open, rank, silent};
+use loopmend_causes::Found;
+use loopmend_diagnose::{Answer, Ranked, alone, described, diagnose, open, rank, silent};
 use loopmend_fix::{Wanted, detect, mend};
 use loopmend_model::{Applicability, Diagnosis, Finding, Incident, Note, Patch, Refusal, RefusalCode, Tree};
 use loopmend_python::lifecycle::Lifecycle;
@@ -106,24 +106,6 @@ fn fix_found(tree: &Tree, life: &Lifecycle, found: &[Found], options: FixOptions
         patch: mended.patch,
         remaining: mended.remaining,
         ..Mended::default()
-    }
-}
-
-/// A finding as a diagnosis, with nothing but itself to speak for it.
-fn alone(life: &Lifecycle, found: &Found) -> Diagnosis {
-    let mut locations = vec![found.spot.location(life)];
-    for (spot, _) in &found.related {
-        let location = spot.location(life);
-        if !locations.contains(&location) {
-            locations.push(location);
-        }
-    }
-    Diagnosis {
-        cause: found.cause.to_owned(),
-        title: cause(found.cause).map_or(found.cause, |cause| cause.page().title).to_owned(),
-        reasons: vec![found.message.clone()],
-        symptoms: Vec::new(),
-        locations,
     }
 }
 

@@ -238,7 +238,7 @@ impl Lifecycle {
             match &at.kind {
                 UseKind::Argument { call, .. } => {
                     let paths = self.callee_paths(*call);
-                    let last = self.facts(call.file).expr(call.id).kind_callee(self, *call);
+                    let last = self.called_name(*call);
                     if paths.iter().any(|path| is_thread(path))
                         || matches!(
                             last.as_deref(),
@@ -558,13 +558,4 @@ fn is_thread(path: &str) -> bool {
             | "concurrent.futures.ThreadPoolExecutor.submit"
             | "concurrent.futures.ThreadPoolExecutor.map"
     )
-}
-
-impl crate::facts::Expr {
-    fn kind_callee(&self, life: &Lifecycle, call: ExprRef) -> Option<String> {
-        match self.kind {
-            ExprKind::Call { func, .. } => life.last_part(call.with(func)),
-            _ => None,
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Loop handles: the expressions that give a loop, and all that the tree does with it.
 
 use super::{Argument, ExprRef, FileId, FunctionRef, Lifecycle, Place, Use, UseKind};
-use crate::facts::{ExprKind, Name};
+use crate::facts::Name;
 
 /// A loop that the program holds itself.
 #[derive(Clone, Debug)]
@@ -147,17 +147,8 @@ impl Lifecycle {
         ];
         let facts = self.facts(file);
         let wanted = WANTED.iter().copied().collect();
-        let renamed = super::site::renamed(facts, &wanted);
         let mut found = Vec::new();
-        for &id in &facts.calls {
-            let ExprKind::Call { func, .. } = facts.expr(id).kind else { continue };
-            let (ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. }) = &facts.expr(func).kind
-            else {
-                continue;
-            };
-            if !wanted.contains(name.as_str()) && !renamed.contains(name) {
-                continue;
-            }
+        for id in super::site::written(facts, &wanted) {
             let site = ExprRef { file, id };
             let function = FunctionRef { file, id: facts.function_of(id) };
             let kind = self.callee_paths(site).iter().find_map(|path| {

@@ -64,17 +64,8 @@ impl Lifecycle {
 
     fn runs_of(&self, file: FileId, wanted: &FxHashSet<&str>) -> Vec<Run> {
         let facts = self.facts(file);
-        let renamed = super::site::renamed(facts, wanted);
         let mut found = Vec::new();
-        for &id in &facts.calls {
-            let ExprKind::Call { func, .. } = facts.expr(id).kind else { continue };
-            let (ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. }) = &facts.expr(func).kind
-            else {
-                continue;
-            };
-            if !wanted.contains(name.as_str()) && !renamed.contains(name) {
-                continue;
-            }
+        for id in super::site::written(facts, wanted) {
             let call = ExprRef { file, id };
             for path in self.callee_paths(call) {
                 if path == "asgiref.sync.async_to_sync" {

@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 
 use super::{ExprRef, FileId, FunctionRef, Lifecycle, Value};
 use crate::catalogue::Resource;
-use crate::facts::{BindingKind, ExprKind, Facts, Name};
+use crate::facts::{BindingKind, ExprId, ExprKind, Facts, Name};
 
 /// One place that makes an object.
 #[derive(Clone, Debug)]
@@ -171,4 +171,21 @@ pub(super) fn renamed(facts: &Facts, wanted: &FxHashSet<&str>) -> FxHashSet<Name
         }
     }
     found
+}
+
+/// Calls of a file whose function is written with a wanted name, or one that stands for it; in source order.
+pub(super) fn written<'f>(
+    facts: &'f Facts,
+    wanted: &'f FxHashSet<&str>,
+) -> impl Iterator<Item = ExprId> + 'f {
+    let renamed = renamed(facts, wanted);
+    facts.calls.iter().copied().filter(move |&id| {
+        let ExprKind::Call { func, .. } = facts.expr(id).kind else { return false };
+        match &facts.expr(func).kind {
+            ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => {
+                wanted.contains(name.as_str()) || renamed.contains(name)
+            }
+            _ => false,
+        }
+    })
 }
