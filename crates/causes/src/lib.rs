@@ -5,6 +5,7 @@
 //! cause, add a folder and one line in [`shelf`].
 
 mod anyio_asyncio_mix;
+mod asyncgen_not_closed;
 mod background;
 mod cancel_without_await;
 mod carried;

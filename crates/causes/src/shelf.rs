@@ -7,6 +7,7 @@ use crate::Cause;
 pub fn shelf() -> &'static [&'static dyn Cause] {
     &[
         &crate::anyio_asyncio_mix::AnyioAsyncioMix,
+        &crate::asyncgen_not_closed::AsyncgenNotClosed,
         &crate::cancel_without_await::CancelWithoutAwait,
         &crate::close_not_awaited::CloseNotAwaited,
         &crate::close_with_pending_tasks::CloseWithPendingTasks,
