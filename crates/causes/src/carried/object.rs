@@ -67,12 +67,19 @@ impl Object {
         if resource.needs_running_loop_at_construction && here.is_module() {
             return None;
         }
+        Some(Self::followed(life, site, resource))
+    }
+
+    /// The object that a site makes, whatever a second loop does to it.
+    pub fn followed(life: &Lifecycle, site: &Site, resource: &Resource) -> Self {
+        let awaited = matches!(resource.acquire, Acquire::Await | Acquire::AwaitOrAsyncWith);
+        let flow = life.flow(Origin::Expr(site.call), awaited);
         let mut touches = Vec::new();
         collect(life, resource, &flow, false, DERIVED, &mut touches);
         touches.sort_unstable();
         touches.dedup();
         let guarded = guarded(life, site, &flow);
-        Some(Self {
+        Self {
             renewed_by: touches
                 .iter()
                 .filter(|touch| {
@@ -86,7 +93,7 @@ impl Object {
             places: flow.places.clone(),
             primitive: resource.library == "asyncio" && !is_stream(&resource.gives),
             site: site.clone(),
-        })
+        }
     }
 
     /// The last part of its class.

@@ -20,6 +20,8 @@ use loopmend_python::lifecycle::{ExprRef, Lifecycle, Origin, Site, SiteKind, Use
 
 use crate::{Cause, Declined, Found, Mend, Page, Report};
 
+pub(crate) use module::only_run;
+
 use child::Abandoned;
 use closer::Closer;
 use fate::Open;

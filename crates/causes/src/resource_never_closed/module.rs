@@ -145,7 +145,11 @@ fn function_of(life: &Lifecycle, expr: ExprRef) -> FunctionRef {
 }
 
 /// The coroutine function of the only run that uses the object.
-fn only_run(life: &Lifecycle, users: &BTreeSet<ExprRef>, name: &str) -> Result<FunctionRef, Declined> {
+pub(crate) fn only_run(
+    life: &Lifecycle,
+    users: &BTreeSet<ExprRef>,
+    name: &str,
+) -> Result<FunctionRef, Declined> {
     let functions: BTreeSet<FunctionRef> = users.iter().map(|&at| function_of(life, at)).collect();
     let mut runs = BTreeSet::new();
     for function in &functions {

@@ -139,7 +139,7 @@ fn endings(life: &Lifecycle, group: &Group, region: &Region) -> Endings {
 }
 
 /// A local of the function that holds the object, ended by its name.
-fn local(life: &Lifecycle, object: &Object, region: &Region) -> Option<Closer> {
+pub fn local(life: &Lifecycle, object: &Object, region: &Region) -> Option<Closer> {
     let name = object.places.iter().find_map(|place| match place {
         Place::Local(function, name) if *function == region.function => Some(name),
         _ => None,
@@ -188,7 +188,7 @@ fn held(life: &Lifecycle, object: &Object, region: &Region) -> Option<Closer> {
 }
 
 /// Whether the object itself is used as a context manager.
-fn entered(life: &Lifecycle, object: &Object) -> bool {
+pub fn entered(life: &Lifecycle, object: &Object) -> bool {
     object.touches.iter().any(|touch| {
         let facts = life.facts(touch.expr.file);
         !touch.derived

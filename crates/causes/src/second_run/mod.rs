@@ -2,8 +2,8 @@
 
 pub(crate) mod closer;
 pub(crate) mod mend;
-mod own_attribute;
-mod own_object;
+pub(crate) mod own_attribute;
+pub(crate) mod own_object;
 mod per_call;
 pub(crate) mod words;
 

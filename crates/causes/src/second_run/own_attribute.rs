@@ -114,7 +114,7 @@ fn attribute(facts: &Facts, receiver: &Name, object: &Object, stmt: StmtId) -> O
 
 /// The constructor's text with the parameters of `__init__` as attributes, and the statements that keep those that are not
 /// kept yet.
-fn constructor(
+pub fn constructor(
     life: &Lifecycle,
     object: &Object,
     init: FunctionRef,

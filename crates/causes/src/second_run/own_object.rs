@@ -9,7 +9,9 @@ use loopmend_python::edit::{
     Comments, Draft, Edit, ImportRequest, Source, delete_statement, import_edits, replace_statement,
     wrap_statements,
 };
-use loopmend_python::facts::{BindingKind, ExprKind, MODULE, Name, StmtId, StmtKind, TextRange, TextSize};
+use loopmend_python::facts::{
+    BindingKind, ExprKind, Facts, MODULE, Name, StmtId, StmtKind, TextRange, TextSize,
+};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle};
 
 use super::closer::{free_name, reference};
@@ -116,8 +118,15 @@ fn global(life: &Lifecycle, object: &Object, stmt: StmtId) -> Option<Name> {
         _ => return None,
     };
     let name = facts.name_of(target)?;
-    let once = facts.scopes[MODULE.index()].get(name)?.len() == 1;
+    let once = bindings(facts, name) == 1;
     (node.parent.is_none() && once && value == object.site.call.id).then(|| name.clone())
+}
+
+/// How often a module gives a global a value.
+pub fn bindings(facts: &Facts, name: &Name) -> usize {
+    facts.scopes[MODULE.index()].get(name).map_or(0, |ids| {
+        ids.iter().filter(|&&id| !matches!(facts.binding(id).kind, BindingKind::Declared { .. })).count()
+    })
 }
 
 /// Whether the name is read where the object is not used, imported by what does not use it, or exported by `__all__`.

@@ -25,6 +25,18 @@ pub(super) struct Reads {
 }
 
 impl Lifecycle {
+    /// Expressions that read a module's global, and other names that imports bind it to; none where there may be more.
+    pub fn reads_of_global(&self, file: FileId, name: &Name) -> Option<(Vec<ExprRef>, Vec<Place>)> {
+        let reads = self.global_reads(file, name);
+        (!reads.more).then(|| (reads.exprs.clone(), reads.places.clone()))
+    }
+
+    /// Expressions that read an attribute of a class or of its objects; none where there may be more.
+    pub fn reads_of_attribute(&self, class: ClassRef, name: &Name) -> Option<Vec<ExprRef>> {
+        let reads = self.attribute_reads(class, name);
+        (!reads.more).then(|| reads.exprs.clone())
+    }
+
     /// Reads of a module's global in its own file and in those that import it.
     pub(super) fn global_reads(&self, file: FileId, name: &Name) -> Arc<Reads> {
         let key = Place::Global(file, name.clone());
