@@ -30,6 +30,7 @@ mod mend;
 mod mixed_run_styles;
 mod nested_run;
 mod never_awaited;
+mod no_signal_handling;
 mod on_event_deprecated;
 mod one_run;
 mod other;

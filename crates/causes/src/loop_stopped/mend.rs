@@ -1,11 +1,11 @@
 //! The task is cancelled where the loop was stopped.
 
 use loopmend_python::edit::{ImportRequest, Source, import_edits};
-use loopmend_python::facts::{ExprKind, Facts, FunctionId, StmtId, StmtKind, TextRange};
+use loopmend_python::facts::{ExprKind, Facts, StmtId, StmtKind, TextRange};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, LoopOperation, RunKind};
 
 use super::Detail;
-use crate::own_loop::{Steps, asyncio_in};
+use crate::own_loop::{Steps, asyncio_in, free_name};
 use crate::{Declined, Mend};
 
 /// What to do where no edit is sure.
@@ -26,7 +26,7 @@ pub(super) fn cancel_instead(life: &Lifecycle, detail: &Detail, mend: &mut Mend)
     let asyncio = asyncio_in(life, owner.file);
     let (_, locals) = import_edits(&source, &[ImportRequest::module("contextlib")]);
     let contextlib = locals.first().map_or("contextlib", String::as_str);
-    let task = free(facts, owner.id, &["task", "main_task", "running"]);
+    let task = free_name(facts, owner.id, &["task", "main_task", "running"]);
     let first = detail
         .stops
         .iter()
@@ -180,13 +180,4 @@ fn runs_on(life: &Lifecycle, function: FunctionRef) -> bool {
         found |= matches!(facts.stmt(stmt).kind, StmtKind::While { .. });
     });
     found
-}
-
-fn free(facts: &Facts, function: FunctionId, wanted: &[&str]) -> String {
-    let taken =
-        |name: &str| facts.scopes[function.index()].contains_key(name) || facts.loads.contains_key(name);
-    wanted
-        .iter()
-        .find(|name| !taken(name))
-        .map_or_else(|| format!("_{}", wanted[0]), |name| (*name).to_owned())
 }

@@ -5,6 +5,7 @@
 
 mod carried;
 mod drain;
+mod free_name;
 mod keep_open;
 mod make_current;
 mod steps;
@@ -13,6 +14,7 @@ mod to_run;
 
 pub(crate) use carried::newly_carried;
 pub(crate) use drain::drain;
+pub(crate) use free_name::free_name;
 pub(crate) use keep_open::keep_open;
 pub(crate) use make_current::make_current;
 pub(crate) use steps::Steps;
