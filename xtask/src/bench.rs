@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast, how much memory, and whether nothing is missed on the way.
 
 mod check;
+mod log;
 mod small;
 
 use std::env;
@@ -22,7 +23,7 @@ pub enum What {
     All,
     /// `check` on a large tree, beside ruff, with seeds.
     Check,
-    /// A cold `explain` of a short log.
+    /// A cold `explain` of a short log, and of logs of a gigabyte.
     Explain,
     /// `fix` of a small project.
     Fix,
@@ -46,6 +47,7 @@ pub fn run(what: What, rounds: usize) -> Result<bool> {
     let mut holds = true;
     if matches!(what, What::All | What::Explain) {
         holds &= small::explain(&program, rounds)?;
+        holds &= log::run(&program)?;
     }
     if matches!(what, What::All | What::Fix) {
         holds &= small::fix(&program, rounds)?;
@@ -93,6 +95,12 @@ fn milliseconds(time: Duration) -> String {
 /// Says whether a measure is within its limit.
 fn verdict(what: &str, measured: &str, limit: &str, holds: bool) -> bool {
     println!("{} {what}: {measured} (at most {limit})", if holds { "holds" } else { "FAILS" });
+    holds
+}
+
+/// The same for a measure that is to be large.
+fn at_least(what: &str, measured: &str, limit: &str, holds: bool) -> bool {
+    println!("{} {what}: {measured} (at least {limit})", if holds { "holds" } else { "FAILS" });
     holds
 }
 

@@ -2,11 +2,20 @@
 
 use std::hash::{Hash, Hasher};
 
-use loopmend_model::Incident;
+use loopmend_model::{Frame, Incident, Raised, Subject};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use serde::{Serialize, Serializer};
+
+use crate::block::capped;
 
 /// Distinct incidents kept; further ones are only counted.
 const DISTINCT: usize = 10_000;
+/// Bytes that the incidents kept may take.
+const WEIGHT: usize = 24 << 20;
+/// Kinds of incidents left out that are told apart.
+const KINDS: usize = 50;
+/// Characters of a test's name by which it is known again.
+const NAME: usize = 500;
 
 /// Incidents in the order of their first appearance.
 #[derive(Debug, Default)]
@@ -14,8 +23,57 @@ pub(crate) struct Fold {
     incidents: Vec<Incident>,
     known: FxHashMap<u64, usize>,
     tests: FxHashSet<String>,
-    /// Incidents beyond the limit, of kinds that were not seen before it.
-    pub dropped: usize,
+    /// Those of a known symptom have room of their own: a flood of other errors does not push them out.
+    telling: Room,
+    other: Room,
+    left_out: LeftOut,
+}
+
+/// What is kept of one sort.
+#[derive(Debug, Default)]
+struct Room {
+    incidents: usize,
+    bytes: usize,
+}
+
+/// Incidents that were not kept because there were too many different ones: they are only counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// How many in all.
+    pub count: usize,
+    /// How many of each exception, or of each symptom where none was raised; the most frequent first. What is beyond
+    /// the first 50 names has none here.
+    #[serde(serialize_with = "by_name")]
+    pub kinds: Vec<(String, usize)>,
+}
+
+fn by_name<S: Serializer>(kinds: &[(String, usize)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(kinds.iter().map(|(kind, count)| (kind, count)))
+}
+
+impl LeftOut {
+    fn add(&mut self, incident: &Incident) {
+        self.count += incident.count;
+        let raised = incident.exceptions.last().map(|raised| &raised.kind).filter(|kind| !kind.is_empty());
+        let Some(kind) = raised.or(incident.symptoms.first()) else { return };
+        if let Some((_, count)) = self.kinds.iter_mut().find(|(known, _)| known == kind) {
+            *count += incident.count;
+        } else if self.kinds.len() < KINDS {
+            self.kinds.push((kind.clone(), incident.count));
+        }
+    }
+}
+
+impl Room {
+    /// Takes an incident of this size in, if there is room.
+    fn take(&mut self, bytes: usize) -> bool {
+        let fits = self.incidents < DISTINCT / 2 && self.bytes + bytes <= WEIGHT / 2;
+        if fits {
+            self.incidents += 1;
+            self.bytes += bytes;
+        }
+        fits
+    }
 }
 
 impl Fold {
@@ -24,16 +82,19 @@ impl Fold {
         if let Some(test) = &incident.test
             && self.tests.len() < DISTINCT
         {
-            self.tests.insert(test.clone());
+            self.tests.insert(capped(test, NAME).to_owned());
         }
         let key = fingerprint(&incident);
         if let Some(index) = self.known.get(&key) {
             self.incidents[*index].count += incident.count;
-        } else if self.incidents.len() < DISTINCT {
+            return;
+        }
+        let room = if incident.symptoms.is_empty() { &mut self.other } else { &mut self.telling };
+        if room.take(weight(&incident)) {
             self.known.insert(key, self.incidents.len());
             self.incidents.push(incident);
         } else {
-            self.dropped += incident.count;
+            self.left_out.add(&incident);
         }
     }
 
@@ -45,9 +106,15 @@ impl Fold {
         incidents
     }
 
+    /// What was only counted.
+    pub fn left_out(mut self) -> LeftOut {
+        self.left_out.kinds.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+        self.left_out
+    }
+
     /// Whether an incident of this test was seen.
     pub fn has_test(&self, name: &str) -> bool {
-        self.tests.contains(name)
+        self.tests.contains(capped(name, NAME))
     }
 }
 
@@ -72,6 +139,42 @@ fn fingerprint(incident: &Incident) -> u64 {
         }
     }
     state.finish()
+}
+
+/// Bytes that an incident takes, roughly.
+fn weight(incident: &Incident) -> usize {
+    let frames = |frames: &[Frame]| -> usize {
+        frames
+            .iter()
+            .map(|frame| {
+                size_of::<Frame>()
+                    + frame.path.len()
+                    + frame.function.len()
+                    + frame.source.as_ref().map_or(0, String::len)
+            })
+            .sum()
+    };
+    let texts =
+        |texts: &[String]| -> usize { texts.iter().map(|text| size_of::<String>() + text.len()).sum() };
+    let raised: usize = incident
+        .exceptions
+        .iter()
+        .map(|raised| {
+            size_of::<Raised>()
+                + raised.kind.len()
+                + raised.message.len()
+                + frames(&raised.frames)
+                + texts(&raised.notes)
+        })
+        .sum();
+    let subjects: usize =
+        incident.subjects.iter().map(|subject| size_of::<Subject>() + subject.name.len()).sum();
+    size_of::<Incident>()
+        + raised
+        + subjects
+        + frames(&incident.created)
+        + texts(&incident.symptoms)
+        + texts(&incident.messages)
 }
 
 /// The text without addresses, numbers and times.

@@ -10,6 +10,7 @@
 
 mod ansi;
 mod block;
+mod encoding;
 mod exception;
 mod fold;
 mod frame;
@@ -27,6 +28,8 @@ mod symptom;
 mod trigger;
 mod warning;
 
+pub use encoding::text;
+pub use fold::LeftOut;
 pub use loopmend_model::Incident;
-pub use recorder::{Capture, Recorder, capture, capture_reader};
+pub use recorder::{Capture, DOCUMENT, Recorder, capture, capture_reader, is_document};
 pub use symptom::{Symptom, recognise, symptom, symptoms};

@@ -6,7 +6,8 @@ use std::io::{self, BufRead};
 use loopmend_model::Incident;
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::fold::Fold;
+use crate::encoding::Decoder;
+use crate::fold::{Fold, LeftOut};
 use crate::prefix;
 use crate::stream::Stream;
 use crate::{ansi, json, trigger};
@@ -14,19 +15,28 @@ use crate::{ansi, json, trigger};
 /// Bytes kept of one line; the rest of a longer one is skipped.
 const LINE: usize = 1 << 20;
 /// Bytes of a JSON document read as a whole.
-const DOCUMENT: usize = 16 << 20;
+pub const DOCUMENT: usize = 16 << 20;
 /// Programs whose lines may be interleaved.
 const STREAMS: usize = 64;
+/// Lines of others after which a program that stopped in the middle of something has said all.
+const SILENT: usize = 10_000;
 
 /// What a text told.
 #[derive(Debug, Default)]
 pub struct Capture {
     /// The incidents in the order of their first appearance, equal ones counted.
     pub incidents: Vec<Incident>,
-    /// Incidents that were not kept because there were too many different ones.
-    pub dropped: usize,
+    /// What was not kept.
+    pub left_out: LeftOut,
     /// Lines read.
     pub lines: usize,
+}
+
+impl Capture {
+    fn of(mut fold: Fold, lines: usize) -> Self {
+        let incidents = fold.take();
+        Self { incidents, left_out: fold.left_out(), lines }
+    }
 }
 
 /// Reads a text that is pushed in pieces.
@@ -34,6 +44,7 @@ pub struct Capture {
 /// Memory is bounded by the longest line kept (1 MiB), the frames of the open blocks and the distinct incidents kept.
 #[derive(Debug)]
 pub struct Recorder {
+    decoder: Decoder,
     carry: Vec<u8>,
     lines: usize,
     seen: usize,
@@ -43,39 +54,30 @@ pub struct Recorder {
 
 impl Default for Recorder {
     fn default() -> Self {
-        Self { carry: Vec::new(), lines: 0, seen: 0, streams: vec![Stream::default()], fold: Fold::default() }
+        Self {
+            decoder: Decoder::default(),
+            carry: Vec::new(),
+            lines: 0,
+            seen: 0,
+            streams: vec![Stream::default()],
+            fold: Fold::default(),
+        }
     }
 }
 
 /// Reads a whole text.
 pub fn capture(text: &[u8]) -> Capture {
-    if let Some(text) = utf16(text) {
-        return capture(text.as_bytes());
-    }
-    document(text).unwrap_or_else(|| {
+    let text = Decoder::default().decode(text);
+    document(&text).unwrap_or_else(|| {
         let mut recorder = Recorder::default();
-        recorder.push(text);
+        recorder.push(&text);
         recorder.finish()
     })
 }
 
-/// A text in UTF-16, as a redirection on Windows writes it.
-fn utf16(text: &[u8]) -> Option<String> {
-    let (mark, body) = text.split_at_checked(2)?;
-    let unit = match mark {
-        [0xff, 0xfe] => u16::from_le_bytes,
-        [0xfe, 0xff] => u16::from_be_bytes,
-        _ => return None,
-    };
-    let units = body.as_chunks::<2>().0.iter().map(|pair| unit(*pair));
-    Some(char::decode_utf16(units).map(|found| found.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
-}
-
 /// A text that is one JSON document over several lines: an event as a web page or an API shows it.
 fn document(text: &[u8]) -> Option<Capture> {
-    let start = text.trim_ascii_start();
-    let line = start.split(|byte| *byte == b'\n').next()?.trim_ascii_end();
-    if text.len() > DOCUMENT || !matches!(line, b"{" | b"[") {
+    if text.len() > DOCUMENT || !is_document(text) {
         return None;
     }
     let value = serde_json::from_slice(text).ok()?;
@@ -83,7 +85,15 @@ fn document(text: &[u8]) -> Option<Capture> {
     for incident in json::document(&value, "", 1) {
         fold.add(incident);
     }
-    Some(Capture { incidents: fold.take(), dropped: 0, lines: memchr_iter(b'\n', text).count() })
+    Some(Capture::of(fold, memchr_iter(b'\n', text).count()))
+}
+
+/// Whether a text that begins like this may be one JSON document over several lines, which [`capture`] reads only as a
+/// whole, up to [`DOCUMENT`] bytes of it.
+pub fn is_document(start: &[u8]) -> bool {
+    let start = Decoder::default().decode(start);
+    let line = start.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    matches!(line.trim_ascii_end(), b"{" | b"[")
 }
 
 /// Reads a text as it comes, in bounded memory.
@@ -106,7 +116,12 @@ pub fn capture_reader(mut reader: impl BufRead) -> io::Result<Capture> {
 
 impl Recorder {
     /// Reads the next piece; it may end anywhere.
-    pub fn push(&mut self, mut bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
+        let bytes = self.decoder.decode(bytes);
+        self.read(&bytes);
+    }
+
+    fn read(&mut self, mut bytes: &[u8]) {
         if !self.carry.is_empty() {
             let end = memchr(b'\n', bytes);
             let piece = &bytes[..end.unwrap_or(bytes.len())];
@@ -142,6 +157,8 @@ impl Recorder {
 
     /// Ends the text.
     pub fn finish(mut self) -> Capture {
+        let rest = self.decoder.rest();
+        self.read(&rest);
         if !self.carry.is_empty() {
             let carry = std::mem::take(&mut self.carry);
             self.line(&carry);
@@ -149,7 +166,7 @@ impl Recorder {
         for stream in &mut self.streams {
             stream.finish(self.lines, &mut self.fold);
         }
-        Capture { incidents: self.fold.take(), dropped: self.fold.dropped, lines: self.lines }
+        Capture::of(self.fold, self.lines)
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -164,6 +181,11 @@ impl Recorder {
     fn line(&mut self, bytes: &[u8]) {
         self.lines += 1;
         let number = self.lines;
+        if number.is_multiple_of(SILENT) {
+            for stream in &mut self.streams {
+                stream.end_if_silent_since(number - SILENT, &mut self.fold);
+            }
+        }
         let text = String::from_utf8_lossy(bytes);
         let text = if number == 1 {
             text.strip_prefix('\u{feff}').map_or(text.clone(), |rest| Cow::Owned(rest.to_owned()))

@@ -5,6 +5,9 @@ use loopmend_model::Frame;
 use crate::frame;
 use crate::stack::Stack;
 
+/// Lines of another program borne in the middle of a box.
+const FOREIGN: usize = 40;
+
 /// A box that is being read.
 #[derive(Debug)]
 pub(crate) struct Panel {
@@ -16,13 +19,15 @@ pub(crate) struct Panel {
     inner: usize,
     /// Parts of a path that was broken over lines.
     fragments: String,
+    /// Lines of other programs since the last one of its own.
+    foreign: usize,
 }
 
 impl Panel {
     /// The box that begins at this line.
     pub fn new(line: &str) -> Self {
         let width = line.trim().chars().count();
-        Self { width, plain: !line.contains('╭'), inner: 0, fragments: String::new() }
+        Self { width, plain: !line.contains('╭'), inner: 0, fragments: String::new(), foreign: 0 }
     }
 
     /// Reads a line; true at the end of the box.
@@ -34,8 +39,10 @@ impl Panel {
         }
         let Some(content) = trimmed.strip_prefix(side) else {
             // Not a box any more: a line that another program wrote is not one of its own.
-            return trimmed.is_empty() || frame::python(line).is_some();
+            self.foreign += 1;
+            return trimmed.is_empty() || self.foreign > FOREIGN || frame::python(line).is_some();
         };
+        self.foreign = 0;
         let content = content.strip_suffix(side).unwrap_or(content);
         let content = content.strip_prefix(' ').unwrap_or(content).trim_end();
         if content.contains(['╭', '╰']) {

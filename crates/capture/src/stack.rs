@@ -4,10 +4,14 @@ use std::collections::VecDeque;
 
 use loopmend_model::Frame;
 
+use crate::block::capped;
+
 /// Frames kept at either end of a stack.
 const KEPT: usize = 1000;
 /// Characters kept of a source line.
 const SOURCE: usize = 1000;
+/// Bytes kept of a path or a function's name.
+const NAME: usize = 2000;
 
 /// A stack of which the middle is left out when it grows beyond reason.
 #[derive(Debug, Default)]
@@ -18,7 +22,10 @@ pub(crate) struct Stack {
 
 impl Stack {
     /// Adds an inner frame.
-    pub fn push(&mut self, frame: Frame) {
+    pub fn push(&mut self, mut frame: Frame) {
+        for name in [&mut frame.path, &mut frame.function] {
+            name.truncate(capped(name, NAME).len());
+        }
         if self.head.len() < KEPT {
             self.head.push(frame);
         } else {
@@ -33,7 +40,7 @@ impl Stack {
     pub fn push_once(&mut self, frame: Frame) {
         match self.tail.back_mut().or(self.head.last_mut()) {
             Some(last) if last.function.is_empty() && last.line == frame.line && last.path == frame.path => {
-                last.function = frame.function;
+                last.function = capped(&frame.function, NAME).to_owned();
             }
             _ => self.push(frame),
         }

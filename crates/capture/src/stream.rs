@@ -20,6 +20,8 @@ pub(crate) struct Stream {
     failed: bool,
     /// The beginning of a line of which the rest comes later.
     part: String,
+    /// Number of the last line of this stream.
+    last: usize,
 }
 
 impl Stream {
@@ -56,9 +58,10 @@ impl Stream {
 
     /// Reads the next line.
     pub fn line(&mut self, line: &str, number: usize, fold: &mut Fold) {
+        self.last = number;
         let mut report = self.report.take().or_else(|| Report::open(line));
         let Some(open) = &mut report else { return self.plain(line, number, false, None, fold) };
-        match open.line(line, number, self.block.is_some()) {
+        match open.line(capped(line, LONG), number, self.block.is_some()) {
             Step::Taken => {}
             Step::Plain(line) => {
                 let test = open.test.clone();
@@ -132,6 +135,14 @@ impl Stream {
             incident.service = Some(self.source.clone());
         }
         fold.add(incident);
+    }
+
+    /// Ends what is open if no line came since that one: a program that died in the middle of a traceback says no more,
+    /// and nothing can be skipped as long as something is open.
+    pub fn end_if_silent_since(&mut self, number: usize, fold: &mut Fold) {
+        if self.last < number && !self.is_idle() {
+            self.finish(self.last, fold);
+        }
     }
 
     /// Ends the stream.

@@ -9,6 +9,7 @@ mod story;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use loopmend_capture::LeftOut;
 use loopmend_model::{Candidate, Diagnosis, Frame, Incident, Refusal, RefusalCode};
 use loopmend_pipeline::{ExplainedIncident, Explanation};
 use serde::Serialize;
@@ -52,6 +53,8 @@ pub struct Explain {
 #[derive(Serialize)]
 struct Report<'a> {
     incidents: Vec<Reported<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<&'a LeftOut>,
 }
 
 #[derive(Serialize)]
@@ -105,7 +108,10 @@ impl Explain {
             AnswerFormat::Full => answer::text(&story::full(&explanation, log, opened.as_ref(), talk))?,
             AnswerFormat::Concise => answer::text(&story::concise(&explanation, log))?,
             AnswerFormat::Json => {
-                answer::json(&Report { incidents: explanation.incidents.iter().map(reported).collect() })?;
+                answer::json(&Report {
+                    incidents: explanation.incidents.iter().map(reported).collect(),
+                    left_out: (log.left_out.count > 0).then_some(&log.left_out),
+                })?;
             }
         }
         if explanation.incidents.is_empty() && self.output_format != AnswerFormat::Full {

@@ -5,13 +5,14 @@ use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::path::Path;
 
+use loopmend_capture::LeftOut;
 use loopmend_model::Incident;
 
 use crate::failure::Failure;
 use crate::talk::Talk;
 
-/// A log up to this size is held in memory and read whole, as one JSON document perhaps; a longer one is streamed.
-const WHOLE: u64 = 64 << 20;
+/// A log up to this size is held in memory; a longer one is streamed, unless it is one JSON document.
+const WHOLE: u64 = 1 << 20;
 /// As much as tells text from something else.
 const HEAD: usize = 8192;
 
@@ -21,6 +22,8 @@ pub struct Log {
     pub name: String,
     /// What was recognised in it.
     pub incidents: Vec<Incident>,
+    /// What was only counted.
+    pub left_out: LeftOut,
     /// Its first bytes.
     head: Vec<u8>,
 }
@@ -38,25 +41,43 @@ impl Log {
                 "Python tells of errors on standard error: save both with `COMMAND > error.log 2>&1`, or pipe with `COMMAND 2>&1 | loopmend explain`",
             ));
         }
-        if (start.len() as u64) < WHOLE {
-            return Ok(Self::of(name, from_utf16(start)));
+        let mut whole = WHOLE;
+        if start.len() as u64 == WHOLE && loopmend_capture::is_document(&start[..HEAD]) {
+            whole = loopmend_capture::DOCUMENT as u64 + 1;
+            source.by_ref().take(whole - WHOLE).read_to_end(&mut start).map_err(failed)?;
+        }
+        if (start.len() as u64) < whole {
+            let log = Self::of(name, start);
+            log.tell_of_left_out(talk);
+            return Ok(log);
         }
         let progress = talk.progress("reading the log");
         let head = start[..HEAD].to_vec();
         let capture = loopmend_capture::capture_reader(BufReader::with_capacity(
-            1 << 20,
+            1 << 18,
             start.as_slice().chain(source),
         ));
         progress.finish_and_clear();
-        Ok(Self { name: name.to_owned(), incidents: capture.map_err(failed)?.incidents, head })
+        let capture = capture.map_err(failed)?;
+        let log =
+            Self { name: name.to_owned(), incidents: capture.incidents, left_out: capture.left_out, head };
+        log.tell_of_left_out(talk);
+        Ok(log)
+    }
+
+    /// Says that there was more than can be kept.
+    fn tell_of_left_out(&self, talk: Talk) {
+        if self.left_out.count > 0 {
+            talk.warn(&left_out(self.incidents.len(), &self.left_out));
+        }
     }
 
     /// A log that is at hand.
     pub fn of(name: &str, bytes: Vec<u8>) -> Self {
-        let incidents = loopmend_capture::capture(&bytes).incidents;
+        let capture = loopmend_capture::capture(&bytes);
         let mut head = bytes;
         head.truncate(HEAD);
-        Self { name: name.to_owned(), incidents, head }
+        Self { name: name.to_owned(), incidents: capture.incidents, left_out: capture.left_out, head }
     }
 
     /// A message itself in place of a file's name: one that is known, with or without the exception's class.
@@ -72,7 +93,7 @@ impl Log {
 
     /// Its first part as text.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.head)
+        loopmend_capture::text(&self.head)
     }
 
     /// How it is spoken of.
@@ -116,15 +137,20 @@ fn open(name: &str, talk: Talk) -> Result<Box<dyn Read>, Failure> {
     }
 }
 
-/// Windows PowerShell's `>` writes UTF-16 with a mark in front.
-fn from_utf16(bytes: Vec<u8>) -> Vec<u8> {
-    let unit: fn([u8; 2]) -> u16 = match bytes.get(..2) {
-        Some([0xff, 0xfe]) => u16::from_le_bytes,
-        Some([0xfe, 0xff]) => u16::from_be_bytes,
-        _ => return bytes,
-    };
-    let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-    String::from_utf16_lossy(&units).into_bytes()
+/// One sentence on what was only counted.
+fn left_out(kept: usize, left_out: &LeftOut) -> String {
+    const NAMED: usize = 5;
+    let named = left_out.kinds.iter().take(NAMED);
+    let mut kinds: Vec<String> = named.map(|(kind, count)| format!("{count} {kind}")).collect();
+    let others = left_out.count - left_out.kinds.iter().take(NAMED).map(|(_, count)| count).sum::<usize>();
+    if others > 0 {
+        kinds.push(format!("{others} others"));
+    }
+    format!(
+        "the log holds more different incidents than are kept: the first {kept} are explained, {} later ones were only counted ({})",
+        left_out.count,
+        kinds.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -132,8 +158,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn powershell_logs_are_text() {
-        assert_eq!(from_utf16(b"\xff\xfeo\0k\0".to_vec()), b"ok");
-        assert_eq!(from_utf16(b"plain".to_vec()), b"plain");
+    fn what_was_only_counted_is_named() {
+        let many = |kind: &str, count| (kind.to_owned(), count);
+        let kinds = vec![many("KeyError", 70), many("ValueError", 20)];
+        assert_eq!(
+            left_out(10, &LeftOut { count: 100, kinds }),
+            "the log holds more different incidents than are kept: the first 10 are explained, 100 later ones were only counted (70 KeyError, 20 ValueError, 10 others)"
+        );
     }
 }

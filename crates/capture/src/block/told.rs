@@ -9,6 +9,9 @@ use crate::{exception, repr, symptom};
 pub(super) const MESSAGE: usize = 16 << 10;
 /// Exceptions kept of one chain or group.
 const EXCEPTIONS: usize = 200;
+/// Frames kept of all of them together; an exception that goes beyond keeps a few innermost ones.
+const FRAMES: usize = 10_000;
+const FEW: usize = 20;
 
 /// Cuts a text at a character, not beyond `limit` bytes.
 pub(crate) fn capped(text: &str, limit: usize) -> &str {
@@ -40,7 +43,11 @@ impl Block {
     }
 
     /// Adds an exception that was read elsewhere.
-    pub fn push(&mut self, raised: Raised) {
+    pub fn push(&mut self, mut raised: Raised) {
+        let known: usize = self.incident.exceptions.iter().map(|known| known.frames.len()).sum();
+        if known + raised.frames.len() > FRAMES {
+            raised.frames.drain(..raised.frames.len().saturating_sub(FEW));
+        }
         if self.incident.exceptions.len() < EXCEPTIONS {
             self.incident.exceptions.push(raised);
         }

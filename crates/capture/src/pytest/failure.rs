@@ -6,6 +6,9 @@ use crate::block::{self, Block, Mode, raised};
 use crate::stack::Stack;
 use crate::{exception, frame, repr, symptom};
 
+/// Frames of one exception to which fixtures are added.
+const FRAMES: usize = 2000;
+
 /// One failure in the long or the short style.
 #[derive(Debug, Default)]
 pub(super) struct Failure {
@@ -123,7 +126,9 @@ impl Failure {
             let function = definition.split('(').next().unwrap_or("").trim().to_owned();
             let incident = &mut self.block().incident;
             repr::add(&mut incident.subjects, SubjectKind::Fixture, &function, None);
-            if let Some(raised) = incident.exceptions.last_mut() {
+            if let Some(raised) = incident.exceptions.last_mut()
+                && raised.frames.len() < FRAMES
+            {
                 raised.frames.push(Frame { path, line, function, source: None });
             }
             return;

@@ -1,4 +1,7 @@
-//! JSON log lines: texts with escaped newlines, tracebacks as data (structlog), events of Sentry.
+//! JSON: log lines whose texts have escaped newlines, tracebacks as data (structlog), the payloads of error trackers.
+//! Sentry's events hold frames as data; BugStack's hold the traceback as text.
+
+mod sentry;
 
 use loopmend_model::{Channel, Frame, Incident, Link, Raised};
 use serde_json::Value;
@@ -29,8 +32,19 @@ pub(crate) fn read(line: &str, source: &str, number: usize) -> Option<Vec<Incide
     escaped(trimmed).map(|text| nested(&text, source, number))
 }
 
-/// The incidents of one JSON document.
+/// The incidents of a JSON document; a list of objects is one of events.
 pub(crate) fn document(value: &Value, source: &str, number: usize) -> Vec<Incident> {
+    match value {
+        Value::Array(list)
+            if list.iter().all(|entry| entry.is_object() && entry.get("exc_type").is_none()) =>
+        {
+            list.iter().flat_map(|entry| event(entry, source, number)).collect()
+        }
+        _ => event(value, source, number),
+    }
+}
+
+fn event(value: &Value, source: &str, number: usize) -> Vec<Incident> {
     let mut said = Said::default();
     walk(value, &mut said, 0);
     if !said.chain.is_empty() {
@@ -45,6 +59,9 @@ pub(crate) fn document(value: &Value, source: &str, number: usize) -> Vec<Incide
         }
         return block.finish().into_iter().collect();
     }
+    // What a tracker calls the message is the end of the traceback again.
+    said.messages
+        .retain(|message| !said.tracebacks.iter().any(|text| text.trim_end().ends_with(message.trim_end())));
     let mut text = String::new();
     for part in said.messages.iter().chain(&said.tracebacks) {
         if !text.is_empty() {
@@ -80,12 +97,9 @@ fn walk(value: &Value, said: &mut Said, depth: usize) {
     }
     match value {
         Value::Object(map) => {
-            if let Some(frames) =
-                map.get("stacktrace").and_then(|stack| stack.get("frames")).and_then(Value::as_array)
-            {
-                said.chain.push(sentry(map, frames, said.chain.is_empty()));
-                return;
-            }
+            let exceptions = sentry::exceptions(map);
+            let known = exceptions.is_some();
+            said.chain.extend(exceptions.into_iter().flatten());
             for key in ["message", "msg", "event", "text", "log"] {
                 if let Some(text) = map.get(key).and_then(Value::as_str) {
                     say(text, said);
@@ -93,6 +107,8 @@ fn walk(value: &Value, said: &mut Said, depth: usize) {
             }
             for (key, inner) in map {
                 match inner {
+                    _ if known && matches!(key.as_str(), "exception" | "values") => {}
+                    _ if sentry::is_beside(map, key) => {}
                     Value::String(_)
                         if matches!(key.as_str(), "message" | "msg" | "event" | "text" | "log") => {}
                     Value::String(text) => {
@@ -188,39 +204,6 @@ fn structlog(list: &[Value], said: &mut Said) {
         cause_of_next = Some(cause);
         said.chain.push(one);
     }
-}
-
-/// One exception of a Sentry event; they stand in the order they were raised.
-fn sentry(map: &serde_json::Map<String, Value>, frames: &[Value], first: bool) -> Raised {
-    let get = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or("");
-    let kind = match get("module") {
-        "" | "builtins" => get("type").to_owned(),
-        module => format!("{module}.{}", get("type")),
-    };
-    let mut one = raised(&kind, get("value"));
-    one.frames = frames
-        .iter()
-        .map(|frame| {
-            let path = string(frame, "abs_path");
-            let source =
-                Some(string(frame, "context_line").trim().to_owned()).filter(|line| !line.is_empty());
-            Frame {
-                path: if path.is_empty() { string(frame, "filename") } else { path },
-                line: number(frame, "lineno"),
-                function: string(frame, "function"),
-                source,
-            }
-        })
-        .collect();
-    let mechanism = map.get("mechanism");
-    let how = mechanism.and_then(|mechanism| mechanism.get("source")).and_then(Value::as_str).unwrap_or("");
-    one.link = match how {
-        _ if first => Link::First,
-        how if how.starts_with("exceptions[") => Link::GroupMember,
-        "__cause__" => Link::CausedBy,
-        _ => Link::DuringHandling,
-    };
-    one
 }
 
 /// JSON that was cut off: what was complete, with its brackets closed.
