@@ -1,6 +1,9 @@
 //! The lines at which a block begins.
 
+use std::sync::LazyLock;
+
 use loopmend_model::Channel;
+use memchr::memmem::Finder;
 
 use crate::block::{Block, Mode, Shape, raised};
 use crate::ipython::Notebook;
@@ -10,15 +13,23 @@ use crate::{exception, frame, repr, trigger, warning};
 
 const HEADER: &str = "Traceback (most recent call last)";
 
+static HEADER_SEARCH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(HEADER));
+
+/// Where a line speaks of a traceback, and what follows the words.
+pub(crate) fn header(line: &str) -> Option<(usize, &str)> {
+    let at = HEADER_SEARCH.find(line.as_bytes())?;
+    Some((at, &line[at + HEADER.len()..]))
+}
+
 /// Whether the line is the first one of a traceback, in any of its forms.
 pub(crate) fn is_header(line: &str) -> bool {
-    line.contains(HEADER) && before_header(line).is_some()
+    before_header(line).is_some()
 }
 
 /// What stands before the header, if nothing but box lines stands after it.
 fn before_header(line: &str) -> Option<&str> {
-    let at = line.find(HEADER)?;
-    let after = line[at + HEADER.len()..].trim();
+    let (at, after) = header(line)?;
+    let after = after.trim();
     let over = matches!(after, "" | ":") || after.chars().all(|c| matches!(c, '─' | '╮' | '-' | '+' | ' '));
     (over && !line[..at].ends_with(['"', '\'', '`', '('])).then_some(&line[..at])
 }

@@ -128,12 +128,14 @@ fn container(line: &str) -> Option<(&str, &str, &str)> {
 
 /// journald and syslog: `Nov 21 10:45:31 host unit[pid]: text`, also with an ISO time.
 fn syslog(line: &str) -> Option<(&str, &str)> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let rest = if MONTHS.iter().any(|month| line.starts_with(month)) {
-        let bytes = line.as_bytes();
+    const MONTHS: [&[u8; 3]; 12] =
+        [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+    let bytes = line.as_bytes();
+    let rest = if let Some([month @ .., b' ']) = bytes.first_chunk::<4>()
+        && MONTHS.contains(&month)
+    {
         let time = bytes.get(7..15)?;
-        if bytes.get(3) != Some(&b' ') || bytes.get(6) != Some(&b' ') || time[2] != b':' || time[5] != b':' {
+        if bytes.get(6) != Some(&b' ') || time[2] != b':' || time[5] != b':' {
             return None;
         }
         let mut rest = line.get(15..)?;

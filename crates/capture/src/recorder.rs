@@ -178,15 +178,23 @@ impl Recorder {
         self.streams.iter().all(Stream::is_idle)
     }
 
+    /// Whether nothing is open, and a line is of no interest but for its colour.
+    fn is_plain_colour(&self, bytes: &[u8]) -> bool {
+        bytes.contains(&0x1b) && self.is_idle() && !trigger::is_in(&ansi::strip(&lossy(bytes)))
+    }
+
     fn line(&mut self, bytes: &[u8]) {
         self.lines += 1;
         let number = self.lines;
+        if self.is_plain_colour(bytes) {
+            return;
+        }
         if number.is_multiple_of(SILENT) {
             for stream in &mut self.streams {
                 stream.end_if_silent_since(number - SILENT, &mut self.fold);
             }
         }
-        let text = String::from_utf8_lossy(bytes);
+        let text = lossy(bytes);
         let text = if number == 1 {
             text.strip_prefix('\u{feff}').map_or(text.clone(), |rest| Cow::Owned(rest.to_owned()))
         } else {
@@ -217,4 +225,9 @@ impl Recorder {
         self.streams.push(Stream::new(source));
         Some(self.streams.len() - 1)
     }
+}
+
+/// The bytes as text; what is none is replaced.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }

@@ -1,6 +1,6 @@
 //! The search that finds the lines worth reading in a buffer of ordinary ones.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
@@ -33,7 +33,7 @@ const OPENINGS: [&str; 18] = [
 const LARGE: usize = 1 << 20;
 
 static SMALL_SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| build(AhoCorasickKind::ContiguousNFA));
-static LARGE_SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| build(AhoCorasickKind::DFA));
+static LARGE_SEARCH: OnceLock<AhoCorasick> = OnceLock::new();
 
 fn build(kind: AhoCorasickKind) -> AhoCorasick {
     AhoCorasick::builder()
@@ -42,13 +42,19 @@ fn build(kind: AhoCorasickKind) -> AhoCorasick {
         .expect("a few hundred short literals")
 }
 
-/// Where the first thing of interest ends, after `seen` bytes were read before.
+/// Where the first thing of interest begins, after `seen` bytes were read before.
 pub(crate) fn find(bytes: &[u8], seen: usize) -> Option<usize> {
-    let search = if seen + bytes.len() > LARGE { &LARGE_SEARCH } else { &SMALL_SEARCH };
-    search.find(bytes).map(|found| found.start())
+    if seen + bytes.len() > LARGE {
+        LARGE_SEARCH.get_or_init(|| build(AhoCorasickKind::DFA));
+    }
+    search().find(bytes).map(|found| found.start())
 }
 
 /// Whether the line holds anything of interest.
 pub(crate) fn is_in(line: &str) -> bool {
-    SMALL_SEARCH.is_match(line) || line.ends_with("Warning:")
+    search().is_match(line) || line.ends_with("Warning:")
+}
+
+fn search() -> &'static AhoCorasick {
+    LARGE_SEARCH.get().unwrap_or(&SMALL_SEARCH)
 }

@@ -242,9 +242,8 @@ fn mended(text: &str) -> Option<String> {
 
 /// A traceback written in one line with `\n`, as logfmt, `repr` and cut JSON have it.
 fn escaped(line: &str) -> Option<String> {
-    const HEADER: &str = "Traceback (most recent call last):";
-    let header = line.find(HEADER)?;
-    let rest = &line[header + HEADER.len()..];
+    let (header, rest) = opening::header(line)?;
+    let rest = rest.strip_prefix(':')?;
     if !rest.starts_with("\\n") && !rest.starts_with("\\r\\n") {
         return None;
     }
