@@ -4,14 +4,17 @@
 //! `toml`, `text`), then ```` ```diagnosis ```` with a line `cause path:line` for each finding (`?cause` for a doubtful
 //! one; empty or absent: nothing of any cause is found; with ```` ```diagnosis own ```` other causes are not looked at),
 //! then ```` ```diff ```` with what mending the first finding of the folder's own cause changes, or ```` ```declined ````
-//! with words of why it does not. `LOOPMEND_BLESS=1` writes the diffs anew.
+//! with words of why it does not. A mend that is shown must also be accepted by the comparison of the whole lifecycle.
+//! `LOOPMEND_BLESS=1` writes the diffs anew.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use loopmend_causes::{Found, Report, cause, shelf};
-use loopmend_project::{ReadOptions, read_tree};
+use loopmend_fix::{Wanted, mend};
+use loopmend_model::Tree;
+use loopmend_project::{ReadOptions, read_tree, settings_after};
 use loopmend_python::edit::apply;
 use loopmend_python::lifecycle::Lifecycle;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Parser, Tag, TagEnd};
@@ -109,6 +112,22 @@ fn mended(life: &Lifecycle, root: &Path, slug: &str, found: &[Found]) -> Result<
     Ok(diff)
 }
 
+/// The first finding of a cause, once.
+struct First(Option<&'static str>);
+
+impl Wanted for First {
+    fn wants(&mut self, _: &Lifecycle, found: &[Found]) -> Vec<usize> {
+        let Some(slug) = self.0.take() else { return Vec::new() };
+        found.iter().position(|found| found.cause == slug).into_iter().collect()
+    }
+}
+
+/// Why the comparison of the whole lifecycle does not take a mend, where it does not.
+fn rejected(tree: &Tree, life: &Lifecycle, slug: &str) -> Option<String> {
+    let mut first = First(Some(cause(slug)?.slug()));
+    mend(life, &tree.configs, &mut first, &settings_after).left.pop().map(|left| left.reason)
+}
+
 #[test]
 fn every_case_of_every_cause() {
     let shelf_folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -156,6 +175,9 @@ fn every_case_of_every_cause() {
                 continue;
             }
             if let Some((expected, range)) = case.diff {
+                if let Some(reason) = rejected(&tree, &life, &slug) {
+                    writeln!(failures, "{slug}: {}\n  rejected: {reason}", case.name).expect("text");
+                }
                 match mended(&life, root.path(), &slug, &found) {
                     Err(reason) => {
                         writeln!(failures, "{slug}: {}\n  not mended: {reason}", case.name).expect("text");

@@ -1,9 +1,12 @@
-//! Effectful calls of a tree: by name, and in their order in each function.
+//! Effectful calls of a tree, by name.
 
 use std::collections::BTreeMap;
 
+use loopmend_causes::Declared;
 use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, MODULE};
 use loopmend_python::lifecycle::Lifecycle;
+
+use crate::accept::Rejected;
 
 /// Calls that only compute.
 const PURE: &[&str] = &[
@@ -43,7 +46,8 @@ const PURE: &[&str] = &[
     "cancelled",
 ];
 
-fn called(facts: &Facts, call: ExprId) -> Option<&str> {
+/// The last name of what a call calls, unless it only computes.
+pub(crate) fn called(facts: &Facts, call: ExprId) -> Option<&str> {
     let ExprKind::Call { func, .. } = &facts.expr(call).kind else { return None };
     let name = match &facts.expr(*func).kind {
         ExprKind::Name(name) => imported(facts, name).unwrap_or(name),
@@ -63,7 +67,7 @@ fn imported<'f>(facts: &'f Facts, name: &str) -> Option<&'f str> {
 }
 
 /// How often each name is called in these files.
-pub(crate) fn counts(life: &Lifecycle, paths: &[&str]) -> BTreeMap<String, usize> {
+fn counts(life: &Lifecycle, paths: &[&str]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for file in paths.iter().filter_map(|path| life.file(path)) {
         let facts = life.facts(file);
@@ -74,24 +78,25 @@ pub(crate) fn counts(life: &Lifecycle, paths: &[&str]) -> BTreeMap<String, usize
     counts
 }
 
-/// The names called in each function, in source order, without those to skip.
-pub(crate) fn order(
-    life: &Lifecycle,
+/// No call came or went but the declared ones.
+pub(crate) fn counted(
+    before: &Lifecycle,
+    after: &Lifecycle,
     paths: &[&str],
-    skip: &[&str],
-) -> BTreeMap<(String, String), Vec<String>> {
-    let mut orders: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    for file in paths.iter().filter_map(|path| life.file(path)) {
-        let facts = life.facts(file);
-        for &call in &facts.calls {
-            if let Some(name) = called(facts, call).filter(|name| !skip.contains(name)) {
-                let function = facts.function(facts.function_of(call));
-                orders
-                    .entry((facts.path.clone(), function.qualname.clone()))
-                    .or_default()
-                    .push(name.to_owned());
-            }
+    declared: &Declared,
+) -> Result<(), Rejected> {
+    let old = counts(before, paths);
+    let new = counts(after, paths);
+    for (name, &count) in &old {
+        if new.get(name).copied().unwrap_or(0) < count && !declared.removed.iter().any(|known| known == name)
+        {
+            return Err(Rejected::Effect { name: name.clone(), gone: true });
         }
     }
-    orders
+    for (name, &count) in &new {
+        if old.get(name).copied().unwrap_or(0) < count && !declared.added.iter().any(|known| known == name) {
+            return Err(Rejected::Effect { name: name.clone(), gone: false });
+        }
+    }
+    Ok(())
 }

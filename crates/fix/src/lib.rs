@@ -5,9 +5,15 @@
 //! it was but for the defect: see [`accept`]. Start with [`mend`].
 
 mod accept;
+mod awaited;
 mod builtin;
 mod effects;
+mod findings;
 mod mend;
+mod names;
+mod order;
+#[cfg(test)]
+mod tests;
 
 pub use accept::{Rejected, accept};
 pub use mend::{Left, Mended, Wanted, detect, mend};

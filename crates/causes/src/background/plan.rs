@@ -95,6 +95,17 @@ impl Plan {
         }
     }
 
+    /// Whether the function that ends what the task works with cancels it already, by the name that it has there.
+    pub fn carried_out(&self, life: &Lifecycle) -> bool {
+        let (Some(handle), Some(end)) = (&self.handle, self.end()) else { return false };
+        let facts = life.facts(end.file);
+        facts.attributes.get("cancel").into_iter().flatten().any(|&read| {
+            facts.function_of(read) == end.id
+                && matches!(facts.expr(read).kind, ExprKind::Attribute { value, .. }
+                    if life.source(ExprRef { file: end.file, id: value }) == handle.text)
+        })
+    }
+
     /// Makes the change.
     pub fn carry_out(&self, life: &Lifecycle, mend: &mut Mend) -> Result<(), Declined> {
         let Some(handle) = &self.handle else {
@@ -125,6 +136,15 @@ impl Plan {
         import(&mut draft, &requests)?;
         mend.edit(life, file, draft.edits());
         mend.declared.added.extend(stop.added());
+        // Where the coroutine is awaited instead, nothing starts it.
+        let facts = life.facts(self.call.file);
+        if matches!(self.place, Where::Here(Ending::Behind(_), _))
+            && self.alone(facts, handle).is_some()
+            && let ExprKind::Call { func, .. } = &facts.expr(self.call.id).kind
+            && let Some(name) = facts.dotted(*func)
+        {
+            mend.declared.removed.extend(name.rsplit('.').next().map(str::to_owned));
+        }
         if handle.unnamed && handle.many {
             mend.declared.added.push("append".to_owned());
         }

@@ -142,6 +142,7 @@ impl Chain {
                 steps.replace(TextRange::empty(whole.end()), close);
             }
             steps.import(loopmend_python::edit::ImportRequest::module("asyncio"));
+            mend.declared.removed.extend(written.rsplit('.').next().map(str::to_owned));
         }
         mend.declared.added.push("to_thread".to_owned());
         mend.declared.moved = true;

@@ -223,7 +223,7 @@ pub fn merge(life: &Lifecycle, region: &Region, endings: &Endings) -> Result<Men
         mend.declared.unbound.extend(gone);
         mend.declared.unbound.sort();
     }
-    declare(region, endings, &name, &mut mend);
+    declare(life, region, endings, &name, &mut mend);
     Ok(mend)
 }
 
@@ -243,13 +243,17 @@ fn bridge(life: &Lifecycle, region: &Region) -> Option<String> {
     name
 }
 
-fn declare(region: &Region, endings: &Endings, name: &str, mend: &mut Mend) {
+fn declare(life: &Lifecycle, region: &Region, endings: &Endings, name: &str, mend: &mut Mend) {
     let last = |text: &str| text.rsplit('.').next().unwrap_or(text).to_owned();
     mend.declared.added.push(name.to_owned());
     mend.declared.added.extend(["run".to_owned(), "async_to_sync".to_owned()]);
     mend.declared.added.extend(endings.added.iter().cloned());
     for run in &region.runs {
         mend.declared.removed.push(last(&run.path));
+        // A helper of the project that runs what it is handed.
+        if let ExprKind::Call { func, .. } = life.facts(region.file).expr(run.call.id).kind {
+            mend.declared.removed.push(last(life.source(run.call.with(func))));
+        }
     }
     mend.declared.removed.extend(
         [
@@ -259,6 +263,7 @@ fn declare(region: &Region, endings: &Endings, name: &str, mend: &mut Mend) {
             "close",
             "shutdown_asyncgens",
             "shutdown_default_executor",
+            "run_until_complete",
         ]
         .map(str::to_owned),
     );

@@ -124,6 +124,12 @@ fn is_compared(life: &Lifecycle, expr: ExprRef) -> bool {
 fn takes(life: &Lifecycle, call: ExprRef, argument: &Argument, closer: &Closer) -> bool {
     let facts = life.facts(call.file);
     let Some(name) = callee_name(facts, call) else { return true };
+    if name == "run_until_complete"
+        && let ExprKind::Call { args, .. } = &facts.expr(call.id).kind
+    {
+        // Gives what the coroutine gives; where a helper is handed the coroutine, its callers are not followed.
+        return args.first().is_none_or(|&given| facts.name_of(given).is_some());
+    }
     if LOOKING.contains(&name) {
         let puts = matches!(
             name,

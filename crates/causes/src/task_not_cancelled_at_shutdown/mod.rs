@@ -80,7 +80,7 @@ impl Cause for TaskNotCancelledAtShutdown {
             if task.dropped() || task.waited() || task.handed() || task.cancels().next().is_some() {
                 continue;
             }
-            let Some(plan) = Plan::of(life, task) else { continue };
+            let Some(plan) = Plan::of(life, task).filter(|plan| !plan.carried_out(life)) else { continue };
             if *swept.get_or_insert_with(|| ends_all(life)) {
                 return;
             }

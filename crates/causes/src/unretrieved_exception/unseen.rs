@@ -62,6 +62,7 @@ pub(super) fn unseen(life: &Lifecycle, task: &Task) -> Option<Unseen> {
     }
     let mut wait = None;
     let mut cancelled = false;
+    let mut forgotten = false;
     for act in &task.acts {
         match &act.kind {
             TaskActKind::Waited(at) => {
@@ -73,6 +74,7 @@ pub(super) fn unseen(life: &Lifecycle, task: &Task) -> Option<Unseen> {
             }
             TaskActKind::Asked(_) | TaskActKind::Handed => return None,
             TaskActKind::Callback(call) if looks(life, *call) => return None,
+            TaskActKind::Callback(call) => forgotten |= forgets(life.facts(call.file), *call),
             TaskActKind::Cancelled(_) => cancelled = true,
             _ => {}
         }
@@ -81,7 +83,10 @@ pub(super) fn unseen(life: &Lifecycle, task: &Task) -> Option<Unseen> {
         return None;
     }
     // What only goes on until it is cancelled is for other causes.
-    if wait.is_none() && (cancelled || !task.runs.iter().any(|&function| can_fail(life, function))) {
+    // What lets go of the task when it is done has asyncio log the exception at once.
+    if wait.is_none()
+        && (cancelled || forgotten || !task.runs.iter().any(|&function| can_fail(life, function)))
+    {
         return None;
     }
     Some(Unseen { call: task.call, wait, doubtful: wait.is_none() || cancelled })
@@ -113,9 +118,7 @@ fn looks(life: &Lifecycle, call: ExprRef) -> bool {
     let facts = life.facts(call.file);
     let ExprKind::Call { args, .. } = &facts.expr(call.id).kind else { return true };
     let Some(&given) = args.first() else { return true };
-    if let ExprKind::Attribute { attr, .. } = &facts.expr(given).kind
-        && matches!(attr.as_str(), "discard" | "remove" | "set")
-    {
+    if forgets(facts, call) || facts.dotted(given).is_some_and(|name| name.ends_with(".set")) {
         return false;
     }
     if let ExprKind::Lambda(lambda) = facts.expr(given).kind {
@@ -131,6 +134,15 @@ fn looks(life: &Lifecycle, call: ExprRef) -> bool {
         }
     }
     !known
+}
+
+/// Whether a done callback takes the task out of what holds it.
+fn forgets(facts: &Facts, call: ExprRef) -> bool {
+    let ExprKind::Call { args, .. } = &facts.expr(call.id).kind else { return false };
+    args.first().is_some_and(|&given| {
+        matches!(&facts.expr(given).kind, ExprKind::Attribute { attr, .. }
+            if matches!(attr.as_str(), "discard" | "remove"))
+    })
 }
 
 fn asks(life: &Lifecycle, function: FunctionRef) -> bool {
