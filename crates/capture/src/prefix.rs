@@ -54,6 +54,9 @@ fn docker_json(line: &str) -> Option<Split<'static>> {
 /// `2026-11-21T10:45:31.123456789Z`, also with an offset; gives its length.
 fn timestamp(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
+    if !bytes.first()?.is_ascii_digit() {
+        return None;
+    }
     let shape = b"0000-00-00T00:00:00";
     if bytes.len() < 20 {
         return None;

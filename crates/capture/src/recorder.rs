@@ -180,7 +180,7 @@ impl Recorder {
 
     /// Whether nothing is open, and a line is of no interest but for its colour.
     fn is_plain_colour(&self, bytes: &[u8]) -> bool {
-        bytes.contains(&0x1b) && self.is_idle() && !trigger::is_in(&ansi::strip(&lossy(bytes)))
+        memchr(0x1b, bytes).is_some() && self.is_idle() && !trigger::is_in(&ansi::strip(&lossy(bytes)))
     }
 
     fn line(&mut self, bytes: &[u8]) {

@@ -95,6 +95,10 @@ pub(crate) fn hits(line: &str) -> Vec<Hit> {
 impl Hit {
     /// What a named group of the pattern holds.
     pub fn group<'t>(&self, line: &'t str, name: &str) -> Option<&'t str> {
+        // Captures are slow, and few patterns have any.
+        if !self.symptom.pattern.contains("(?P<") {
+            return None;
+        }
         pattern(self.index)?.captures(line)?.name(name).map(|found| found.as_str())
     }
 }

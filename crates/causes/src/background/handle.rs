@@ -1,7 +1,9 @@
 //! How code names a task, or the collection that holds it.
 
-use loopmend_python::facts::{ExprId, ExprKind, Facts, StmtId, StmtKind};
+use loopmend_python::facts::{ExprId, ExprKind, Facts, StmtId, StmtKind, TextRange};
 use loopmend_python::lifecycle::{ExprRef, Lifecycle, Task};
+
+use super::holder::{is_no_name, tasks_made};
 
 /// The expression for a task in the function that starts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub struct Handle {
     pub many: bool,
     /// The call stands as a statement and has to be given the name, or put into the list of this name, first.
     pub unnamed: bool,
+    /// What gives it its name where it has none that can be used: the text, and the place that it goes to.
+    pub naming: Option<(TextRange, String)>,
     /// Its outermost name (`self`, `app`, `task`).
     pub base: Option<String>,
 }
@@ -23,6 +27,9 @@ impl Handle {
         let stmt = facts.stmt_of(task.call.id)?;
         if let Some(found) = container(life, facts, task) {
             return Some(found);
+        }
+        if let Some(found) = thrown_away(facts, task, stmt) {
+            return (stmt == level).then_some(found);
         }
         match &facts.stmt(stmt).kind {
             StmtKind::Assign { targets, value } if targets.len() == 1 => {
@@ -39,11 +46,39 @@ impl Handle {
                     &["task", "background_task", "started"]
                 };
                 let text = super::free_local(facts, facts.stmt(stmt).function, wanted);
-                Some(Self { base: Some(text.clone()), text, many, unnamed: true })
+                Some(Self { base: Some(text.clone()), text, many, unnamed: true, naming: None })
             }
             _ => None,
         }
     }
+}
+
+/// `_ = create_task(…)`, and tasks made by a comprehension that is a statement, or `_`.
+fn thrown_away(facts: &Facts, task: &Task, stmt: StmtId) -> Option<Handle> {
+    let several = tasks_made(facts, task.call.id);
+    let whole = several.unwrap_or(task.call.id);
+    let wanted: &[&str] = if several.is_some() {
+        &["tasks", "background_tasks"]
+    } else {
+        &["task", "background_task", "started"]
+    };
+    let text = super::free_local(facts, facts.stmt(stmt).function, wanted);
+    let naming = match &facts.stmt(stmt).kind {
+        StmtKind::Assign { targets, value } if *value == whole && is_no_name(facts, targets) => {
+            (facts.expr(targets[0]).range, text.clone())
+        }
+        StmtKind::Expr(value) if *value == whole && several.is_some() => {
+            (TextRange::empty(facts.stmt(stmt).range.start()), format!("{text} = "))
+        }
+        _ => return None,
+    };
+    Some(Handle {
+        base: Some(text.clone()),
+        text,
+        many: several.is_some(),
+        unnamed: false,
+        naming: Some(naming),
+    })
 }
 
 fn named(life: &Lifecycle, facts: &Facts, target: ExprRef, many: bool) -> Option<Handle> {
@@ -55,6 +90,7 @@ fn named(life: &Lifecycle, facts: &Facts, target: ExprRef, many: bool) -> Option
                     text: life.source(target).to_owned(),
                     many,
                     unnamed: false,
+                    naming: None,
                     base: Some(name.to_string()),
                 });
             }

@@ -1,7 +1,7 @@
 //! A set that holds tasks.
 
 use loopmend_python::edit::{Draft, Edit, Refused, Source, insert_after, insert_before};
-use loopmend_python::facts::{BindingKind, ExprKind, Facts, FunctionId, MODULE};
+use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, FunctionId, MODULE, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FileId, Lifecycle};
 use ruff_python_ast::Stmt;
 
@@ -125,6 +125,27 @@ pub fn free_local(facts: &Facts, function: FunctionId, wanted: &[&str]) -> Strin
     name
 }
 
+/// The list or set that a comprehension makes of what a call gives.
+pub fn tasks_made(facts: &Facts, call: ExprId) -> Option<ExprId> {
+    let up = facts.parent_expr(call)?;
+    matches!(&facts.expr(up).kind, ExprKind::Comprehension { elements, lazy: false, .. } if elements[..] == [call])
+        .then_some(up)
+}
+
+/// Whether a value is given no name but `_`, which nothing reads.
+pub fn is_no_name(facts: &Facts, targets: &[ExprId]) -> bool {
+    let [target] = targets[..] else { return false };
+    let function = facts.function_of(target);
+    facts.name_of(target).is_some_and(|name| {
+        *name == "_"
+            && function != MODULE
+            && !facts
+                .loads
+                .get(name)
+                .is_some_and(|loads| loads.iter().any(|&id| facts.function_of(id) == function))
+    })
+}
+
 /// Lets a set hold the task that a dropped call starts: names it where it has no name, adds it, and lets it go when done.
 /// `callback` is a further done callback.
 pub fn hold(
@@ -142,8 +163,36 @@ pub fn hold(
     let text = life.text(call.file);
     let stmt_range = facts.stmt(stmt).range;
     let call_range = facts.expr(call.id).range;
+    let several = tasks_made(facts, call.id);
+    let unnamed = match &facts.stmt(stmt).kind {
+        StmtKind::Assign { targets, value } if is_no_name(facts, targets) => Some(*value),
+        StmtKind::Expr(value) if several == Some(*value) => Some(*value),
+        _ => None,
+    };
+    if let Some(value) = unnamed {
+        let name = free_local(facts, function, &["task", "background_task", "started"]);
+        // Lines of a call over several lines stay as they are.
+        let indent: String = text[..stmt_range.start().to_usize()]
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take_while(|c| c.is_whitespace())
+            .collect();
+        let value_text = text[facts.expr(value).range].replace(&format!("\n{indent}"), "\n");
+        let mut lines =
+            vec![format!("{set}.add({name})"), format!("{name}.add_done_callback({set}.discard)")];
+        lines.extend(callback.map(|callback| format!("{name}.add_done_callback({callback})")));
+        let snippet = if several == Some(value) {
+            format!("for {name} in {value_text}:\n    {}", lines.join("\n    "))
+        } else {
+            format!("{name} = {value_text}\n{}", lines.join("\n"))
+        };
+        draft.step(|now| loopmend_python::edit::replace_statement(now, stmt_range, &snippet))?;
+        return Ok(());
+    }
     match &facts.stmt(stmt).kind {
-        loopmend_python::facts::StmtKind::Expr(_) => {
+        StmtKind::Expr(_) => {
             let name = free_local(facts, function, &["task", "background_task", "started"]);
             // What follows the call: nothing, or a chained `.add_done_callback(…)`.
             let rest = &text[loopmend_python::facts::TextRange::new(call_range.end(), stmt_range.end())];
@@ -175,7 +224,7 @@ pub fn hold(
                 draft.step(|now| loopmend_python::edit::replace_statement(now, stmt_range, &lines))?;
             }
         }
-        loopmend_python::facts::StmtKind::Assign { targets, .. } if targets.len() == 1 => {
+        StmtKind::Assign { targets, .. } if targets.len() == 1 => {
             let Some(name) = facts.dotted(targets[0]) else {
                 return Err(crate::Declined::because("keep the task in a set by hand: it has no plain name"));
             };

@@ -222,6 +222,9 @@ impl Plan {
     /// The edits that give an unnamed task its name.
     fn named(&self, facts: &Facts, handle: &Handle) -> Vec<Edit> {
         let range = facts.expr(self.call.id).range;
+        if let Some((at, text)) = &handle.naming {
+            return vec![Edit::replacement(*at, text.clone())];
+        }
         match (handle.unnamed, handle.many) {
             (false, _) => Vec::new(),
             (true, false) => vec![Edit::insertion(range.start(), format!("{} = ", handle.text))],

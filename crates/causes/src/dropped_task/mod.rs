@@ -10,7 +10,7 @@ use loopmend_python::edit::{Draft, Source};
 use loopmend_python::facts::{ExprKind, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, Lifecycle, Place, Task, TaskActKind};
 
-use crate::background::{Holder, Plan, ends_all, hold};
+use crate::background::{Holder, Plan, ends_all, hold, is_no_name, tasks_made};
 use crate::close_not_awaited::is_dropped_close;
 use drain::Drain;
 
@@ -111,7 +111,7 @@ impl Cause for DroppedTask {
 
 /// Whether nothing keeps the task.
 fn lost(life: &Lifecycle, task: &Task) -> Option<Lost> {
-    if task.dropped() {
+    if task.dropped() || thrown_away(life, task.call) {
         return Some(Lost::Here);
     }
     if task.handed() || task.waited() {
@@ -144,6 +144,18 @@ fn lost(life: &Lifecycle, task: &Task) -> Option<Lost> {
     });
     let runs_all = life.runs().iter().any(|run| run.coroutines.contains(&function));
     (plain && (life.in_loop(task.call) || !waits && !runs_all)).then_some(Lost::Here)
+}
+
+/// `_ = create_task(…)`, and a list of tasks that is no one's: nobody means to have them.
+fn thrown_away(life: &Lifecycle, call: ExprRef) -> bool {
+    let facts = life.facts(call.file);
+    let Some(stmt) = facts.stmt_of(call.id) else { return false };
+    let whole = tasks_made(facts, call.id).unwrap_or(call.id);
+    match &facts.stmt(stmt).kind {
+        StmtKind::Expr(value) => *value == whole && whole != call.id,
+        StmtKind::Assign { targets, value } => *value == whole && is_no_name(facts, targets),
+        _ => false,
+    }
 }
 
 fn found(life: &Lifecycle, task: &Task, lost: Lost, plan: Option<Plan>) -> Found {
