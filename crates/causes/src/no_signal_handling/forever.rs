@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loopmend_model::Applicability;
 use loopmend_python::edit::ImportRequest;
 use loopmend_python::facts::{ExprKind, StmtKind};
-use loopmend_python::lifecycle::{Lifecycle, Run, StmtRef};
+use loopmend_python::lifecycle::{ExprRef, Lifecycle, LoopAct, Run, StmtRef};
 
 use super::handled::{Handled, handled, in_main_thread};
 use super::mend::{Install, by_hand, declare, signals};
@@ -18,7 +18,7 @@ pub(super) fn judge(life: &Lifecycle, run: &Run) -> Option<Found> {
     let facts = life.facts(run.call.file);
     let stmt = StmtRef { file: run.call.file, id: facts.stmt_of(run.call.id)? };
     let stake = stake::around(life, stmt).into_iter().find(|stake| !stake.light)?;
-    if !in_main_thread(life, run) || stopped_somewhere(life, run) || handled(life, run) != Handled::Nothing {
+    if !in_main_thread(life, run) || stopped_somewhere(life) || handled(life, run) != Handled::Nothing {
         return None;
     }
     let mut found = Found::new(
@@ -34,12 +34,16 @@ pub(super) fn judge(life: &Lifecycle, run: &Run) -> Option<Found> {
 }
 
 /// Whether something stops a loop: the program has a way to its end then.
-fn stopped_somewhere(life: &Lifecycle, run: &Run) -> bool {
-    let facts = life.facts(run.call.file);
-    facts.attributes.get("stop").into_iter().flatten().any(|&id| {
-        let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { return false };
-        life.source(run.call.with(value)).contains("loop")
-    })
+fn stopped_somewhere(life: &Lifecycle) -> bool {
+    let by_handle = life.loops().iter().any(|handle| handle.does(&LoopAct::Stop));
+    by_handle
+        || life.files().any(|file| {
+            let facts = life.facts(file);
+            facts.attributes.get("stop").into_iter().flatten().any(|&id| {
+                let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { return false };
+                life.source(ExprRef { file, id: value }).to_lowercase().contains("loop")
+            })
+        })
 }
 
 /// SIGTERM stops the loop, and what stands behind the run ends the rest.
