@@ -30,6 +30,7 @@ mod mend;
 mod mixed_run_styles;
 mod nested_run;
 mod never_awaited;
+mod no_loop_in_thread;
 mod no_signal_handling;
 mod on_event_deprecated;
 mod one_run;
@@ -48,6 +49,7 @@ mod strict_mode_fixture;
 mod suite;
 mod task_not_cancelled_at_shutdown;
 mod testclient_loop_mix;
+mod thread;
 mod unretrieved_exception;
 mod windows_proactor;
 

@@ -25,6 +25,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::mixed_run_styles::MixedRunStyles,
         &crate::nested_run::NestedRun,
         &crate::never_awaited::NeverAwaited,
+        &crate::no_loop_in_thread::NoLoopInThread,
         &crate::no_signal_handling::NoSignalHandling,
         &crate::on_event_deprecated::OnEventDeprecated,
         &crate::other::Other,

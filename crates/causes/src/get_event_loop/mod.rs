@@ -10,6 +10,7 @@ use loopmend_python::lifecycle::{
 };
 
 use crate::own_loop::{in_turn, make_current, to_one, to_run};
+use crate::thread::only_in_threads;
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 /// The cause.
@@ -117,7 +118,7 @@ fn judge(life: &Lifecycle, handle: &LoopHandle, count: usize) -> Option<Found> {
             && slot == Slot::Body
             && facts.block_of(stmt).1 == 0
     });
-    if guarded || handle.does(&LoopAct::Asked) {
+    if guarded || handle.does(&LoopAct::Asked) || only_in_threads(life, handle.function) {
         return None;
     }
     let grounds = life.grounds(handle.function);

@@ -6,6 +6,7 @@ use loopmend_python::facts::{BindingKind, ExprKind, Facts, MODULE};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Ground, Lifecycle, Root, Run};
 
 use super::flag;
+use crate::thread::only_in_threads;
 
 /// Which signals have a path to an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,12 +156,13 @@ fn imported(life: &Lifecycle, file: FileId) -> Vec<FileId> {
 pub(super) fn in_main_thread(life: &Lifecycle, run: &Run) -> bool {
     const COMMANDS: &[&str] =
         &["command", "main", "callback", "group", "cli", "pass_context", "option", "argument"];
-    life.grounds(run.function).iter().all(|ground| match ground {
-        Ground::Root(Root::Module(_) | Root::Uncalled(_)) => true,
-        Ground::Root(Root::Framework(_, by)) => match life.last_part(*by) {
-            Some(name) => COMMANDS.contains(&name.as_str()) || name == "Process",
-            None => false,
-        },
-        _ => false,
-    })
+    !only_in_threads(life, run.function)
+        && life.grounds(run.function).iter().all(|ground| match ground {
+            Ground::Root(Root::Module(_) | Root::Uncalled(_)) => true,
+            Ground::Root(Root::Framework(_, by)) => match life.last_part(*by) {
+                Some(name) => COMMANDS.contains(&name.as_str()) || name == "Process",
+                None => false,
+            },
+            _ => false,
+        })
 }

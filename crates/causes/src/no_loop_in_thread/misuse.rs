@@ -1,0 +1,230 @@
+//! What a thread does with a loop that runs in another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use loopmend_python::facts::{ExprKind, Facts};
+use loopmend_python::lifecycle::{
+    ExprRef, FileId, FunctionRef, HandleKind, Kind, Lifecycle, LoopAct, LoopHandle, Value,
+};
+
+use crate::thread::{given, only_in_threads};
+
+/// One call that needs the loop's own thread.
+#[derive(Clone, Debug)]
+pub(super) struct Misuse {
+    /// The call.
+    pub(super) call: ExprRef,
+    /// What it does.
+    pub(super) act: Act,
+}
+
+/// What a call does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Starts a task: its coroutine, and the loop where one is named.
+    Task { coroutine: ExprRef, on: Option<ExprRef> },
+    /// Asks for the thread's loop.
+    Ask,
+    /// Asks for it and runs a coroutine to its end: by its place in [`Lifecycle::loops`].
+    Run(usize),
+    /// A method of a loop that runs elsewhere, which only its own thread may call.
+    Method { loop_: ExprRef, name: String },
+    /// A method of a queue, an event or a future.
+    Touch { method: ExprRef },
+}
+
+/// Methods of a loop that only its own thread may call.
+const LOOP_METHODS: &[&str] = &["call_soon", "call_later", "call_at", "create_task", "stop"];
+/// Names without which no thread is started.
+const STARTS: &[&str] = &["Thread", "Timer", "submit", "run_in_executor", "to_thread", "ThreadPoolExecutor"];
+const LIBRARIES: &[&str] = &[
+    "FileSystemEventHandler",
+    "PatternMatchingEventHandler",
+    "on_message",
+    "Listener",
+    "BackgroundScheduler",
+];
+
+/// All of the tree, by the function that they stand in.
+pub(super) fn misuses(life: &Lifecycle) -> BTreeMap<FunctionRef, Vec<Misuse>> {
+    let mut found: BTreeMap<FunctionRef, Vec<Misuse>> = BTreeMap::new();
+    let threads = life.files().any(|file| {
+        let facts = life.facts(file);
+        STARTS.iter().chain(LIBRARIES).any(|&name| mentions(facts, name))
+    });
+    if !threads {
+        return found;
+    }
+    let mut known: BTreeMap<FunctionRef, bool> = BTreeMap::new();
+    let mut candidates: Vec<Misuse> = life.files().flat_map(|file| written(life, file)).collect();
+    candidates.extend(on_loops(life));
+    for misuse in candidates {
+        let facts = life.facts(misuse.call.file);
+        let function = FunctionRef { file: misuse.call.file, id: facts.function_of(misuse.call.id) };
+        let in_thread = *known
+            .entry(function)
+            .or_insert_with(|| only_in_threads(life, function) && !has_own_loop(life, function));
+        if in_thread && !life.is_refusal_expected(misuse.call) {
+            let list = found.entry(function).or_default();
+            if !list.iter().any(|other| other.call == misuse.call) {
+                list.push(misuse);
+            }
+        }
+    }
+    for list in found.values_mut() {
+        list.sort_by_key(|misuse| misuse.call);
+    }
+    found
+}
+
+fn mentions(facts: &Facts, name: &str) -> bool {
+    facts.attributes.contains_key(name) || facts.loads.contains_key(name)
+}
+
+/// Calls by their names.
+fn written(life: &Lifecycle, file: FileId) -> Vec<Misuse> {
+    const TASKS: &[&str] = &["create_task", "ensure_future"];
+    const TOUCHES: &[&str] = &["put_nowait", "set", "clear", "set_result", "set_exception"];
+    let facts = life.facts(file);
+    let calls = |names: &'static [&'static str]| {
+        names
+            .iter()
+            .flat_map(|&name| facts.attributes.get(name).into_iter().chain(facts.loads.get(name)))
+            .flatten()
+            .filter_map(|&id| facts.parent_expr(id).map(|call| (id, ExprRef { file, id: call })))
+            .filter(
+                |&(id, call)| matches!(facts.expr(call.id).kind, ExprKind::Call { func, .. } if func == id),
+            )
+    };
+    let mut found = Vec::new();
+    for (_, call) in calls(TASKS) {
+        let ExprKind::Call { args, keywords, .. } = &facts.expr(call.id).kind else { continue };
+        if let Some(&coroutine) = args.first()
+            && life.calls_any(call, &["asyncio.create_task", "asyncio.ensure_future"])
+        {
+            let on = keywords.iter().find(|keyword| keyword.name.as_deref() == Some("loop"));
+            let on = on.map(|keyword| call.with(keyword.value));
+            found.push(Misuse { call, act: Act::Task { coroutine: call.with(coroutine), on } });
+        }
+    }
+    for (method, call) in calls(LOOP_METHODS) {
+        let ExprKind::Attribute { value, attr } = &facts.expr(method).kind else { continue };
+        if is_given_loop(life, call.with(*value)) {
+            found
+                .push(Misuse { call, act: Act::Method { loop_: call.with(*value), name: attr.to_string() } });
+        }
+    }
+    for (method, call) in calls(TOUCHES) {
+        let ExprKind::Attribute { value, .. } = facts.expr(method).kind else { continue };
+        if is_asyncios(life, call.with(value)) {
+            found.push(Misuse { call, act: Act::Touch { method: call.with(method) } });
+        }
+    }
+    found
+}
+
+/// Where a receiver is a parameter of a thread's function: what it is given.
+fn given_there(life: &Lifecycle, receiver: ExprRef) -> Vec<ExprRef> {
+    let facts = life.facts(receiver.file);
+    let function = FunctionRef { file: receiver.file, id: facts.function_of(receiver.id) };
+    facts.name_of(receiver.id).map_or_else(Vec::new, |name| given(life, function, name))
+}
+
+/// Whether a receiver is a loop that a thread's function is given.
+pub(super) fn is_given_loop(life: &Lifecycle, receiver: ExprRef) -> bool {
+    let given = given_there(life, receiver);
+    !given.is_empty() && given.into_iter().all(|at| is_loop(life, at))
+}
+
+/// Whether an expression is a loop.
+pub(super) fn is_loop(life: &Lifecycle, at: ExprRef) -> bool {
+    life.infer(at).iter().any(|value| value.external_class() == Some("asyncio.AbstractEventLoop"))
+}
+
+fn is_asyncios(life: &Lifecycle, receiver: ExprRef) -> bool {
+    let given = given_there(life, receiver);
+    if !given.is_empty() {
+        return given.into_iter().all(|at| is_asyncios(life, at));
+    }
+    let values = life.infer(receiver);
+    values.iter().filter(|value| !matches!(value, Value::None)).count() > 0
+        && values.iter().filter(|value| !matches!(value, Value::None)).all(|value| {
+            matches!(value, Value::Instance(Kind::External(class), _) if matches!(
+                class.as_str(),
+                "asyncio.Queue" | "asyncio.LifoQueue" | "asyncio.PriorityQueue" | "asyncio.Event" | "asyncio.Future"
+            ))
+        })
+}
+
+/// What is asked of the thread's own loop, and done with those of others.
+fn on_loops(life: &Lifecycle) -> Vec<Misuse> {
+    let mut found = Vec::new();
+    for (index, handle) in life.loops().iter().enumerate() {
+        let asked = handle.kind != HandleKind::Made && only_in_threads(life, handle.function);
+        if asked && life.is_refusal_expected(handle.site) {
+            continue;
+        }
+        if asked {
+            let runs = handle.does(&LoopAct::Run);
+            let act = if runs { Act::Run(index) } else { Act::Ask };
+            if !handle.does(&LoopAct::Forever) {
+                found.push(Misuse { call: handle.site, act });
+            }
+            if runs {
+                continue;
+            }
+        }
+        if handle.kind == HandleKind::Made && !runs_in_main(life, handle) {
+            continue;
+        }
+        for act in handle.operations.iter().filter(|act| !act.handed) {
+            let name = match &act.kind {
+                LoopAct::Method(name) if LOOP_METHODS.contains(&name.as_str()) => name.to_string(),
+                LoopAct::Stop => "stop".to_owned(),
+                _ => continue,
+            };
+            found.push(Misuse { call: act.at, act: Act::Method { loop_: act.receiver, name } });
+        }
+    }
+    found
+}
+
+/// Whether a loop made by hand is run where no thread is seen to begin.
+fn runs_in_main(life: &Lifecycle, handle: &LoopHandle) -> bool {
+    let runs: BTreeSet<FunctionRef> = handle
+        .operations
+        .iter()
+        .filter(|act| matches!(act.kind, LoopAct::Run | LoopAct::Forever))
+        .map(|act| act.function)
+        .collect();
+    let handed = handle.operations.iter().any(|act| act.handed && act.kind == LoopAct::Forever);
+    !runs.is_empty() && !handed && runs.iter().all(|&function| !only_in_threads(life, function))
+}
+
+/// Whether a thread sets a loop of its own before it comes to a function.
+fn has_own_loop(life: &Lifecycle, function: FunctionRef) -> bool {
+    let mut around: BTreeSet<FunctionRef> = BTreeSet::from([function]);
+    let mut work = vec![function];
+    while let Some(at) = work.pop() {
+        for site in life.call_sites(at) {
+            let facts = life.facts(site.call.file);
+            let caller = FunctionRef { file: site.call.file, id: facts.function_of(site.call.id) };
+            if around.insert(caller) {
+                work.push(caller);
+            }
+        }
+    }
+    around.into_iter().any(|at| {
+        let facts = life.facts(at.file);
+        let named = mentions(facts, "set_event_loop") || mentions(facts, "new_event_loop");
+        let mut found = false;
+        if named {
+            facts.body_exprs(at.id, &mut |id| {
+                let call = ExprRef { file: at.file, id };
+                found |= matches!(facts.expr(id).kind, ExprKind::Call { .. })
+                    && life.calls_any(call, &["asyncio.set_event_loop", "asyncio.new_event_loop"]);
+            });
+        }
+        found
+    })
+}
