@@ -13,6 +13,7 @@ mod cause;
 mod close_not_awaited;
 mod close_with_pending_tasks;
 mod created_outside_loop;
+mod cross_loop_object;
 mod default_loop_scope_unset;
 mod dropped_task;
 mod event_loop_fixture_override;

@@ -12,6 +12,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::close_not_awaited::CloseNotAwaited,
         &crate::close_with_pending_tasks::CloseWithPendingTasks,
         &crate::created_outside_loop::CreatedOutsideLoop,
+        &crate::cross_loop_object::CrossLoopObject,
         &crate::default_loop_scope_unset::DefaultLoopScopeUnset,
         &crate::dropped_task::DroppedTask,
         &crate::event_loop_fixture_override::EventLoopFixtureOverride,

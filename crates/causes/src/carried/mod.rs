@@ -12,6 +12,6 @@ mod runs;
 
 pub use group::{Group, carried};
 pub use lifespan::{Owner, Repetition, repetition};
-pub use object::Object;
+pub use object::{Object, breaks};
 pub use process::{in_tests, is_command};
 pub use runs::steps_in;

@@ -48,13 +48,7 @@ pub struct Touch {
 impl Object {
     /// The object that a site makes, where the catalogue says that a second loop breaks it.
     pub fn of(life: &Lifecycle, site: &Site) -> Option<Self> {
-        if site.kind != SiteKind::Resource {
-            return None;
-        }
-        let resource = life.resource(site)?;
-        if !resource.breaks_in_second_run() || resource.binds == Binds::Never || unbound(life, site) {
-            return None;
-        }
+        let resource = breaks(life, site)?;
         let awaited = matches!(resource.acquire, Acquire::Await | Acquire::AwaitOrAsyncWith);
         let flow = life.flow(Origin::Expr(site.call), awaited);
         let here = FunctionRef { file: site.call.file, id: site.function.id };
@@ -100,6 +94,13 @@ impl Object {
     pub fn class(&self) -> &str {
         self.site.gives.rsplit('.').next().unwrap_or(&self.site.gives)
     }
+}
+
+/// What is known of a site's object, where a second loop breaks it.
+pub fn breaks<'l>(life: &'l Lifecycle, site: &Site) -> Option<&'l Resource> {
+    let resource = life.resource(site).filter(|_| site.kind == SiteKind::Resource)?;
+    let bound = resource.breaks_in_second_run() && resource.binds != Binds::Never && !unbound(life, site);
+    bound.then_some(resource)
 }
 
 /// Whether a function empties what keeps the object: binds it anew, takes it out, clears the cache.

@@ -3,7 +3,7 @@
 mod bites;
 mod class_level;
 mod default;
-mod lazy;
+pub(crate) mod lazy;
 mod loading;
 mod module_level;
 mod outside;

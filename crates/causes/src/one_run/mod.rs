@@ -14,7 +14,7 @@ mod variables;
 mod write;
 
 use awaited::awaited;
-pub use awaited::text as awaited_text;
+pub use awaited::{options, text as awaited_text};
 pub use hoist::Hoist;
 pub use region::Region;
 pub use write::{Endings, merge};
