@@ -25,4 +25,10 @@ pub trait Cause: Send + Sync {
         let _ = (incident, life);
         None
     }
+
+    /// Whether it shows only where the program cleans up after itself: a mend that adds the cleanup shows what was wrong
+    /// all along.
+    fn shows_by_cleanup(&self) -> bool {
+        false
+    }
 }

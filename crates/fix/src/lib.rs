@@ -16,4 +16,4 @@ mod order;
 mod tests;
 
 pub use accept::{Rejected, accept};
-pub use mend::{Left, Mended, Wanted, detect, mend};
+pub use mend::{Left, Mended, Wanted, detect, mend, offered};

@@ -64,6 +64,21 @@ pub fn detect(life: &Lifecycle) -> Vec<Found> {
     all.into_found().into_iter().filter(|found| !silenced(life, found)).collect()
 }
 
+/// Findings as they leave the step: one whose mend is declined where it stands is advice only. Doubtful ones are not asked.
+pub fn offered(life: &Lifecycle, found: &[Found]) -> Vec<Finding> {
+    found
+        .par_iter()
+        .map(|found| {
+            let mut finding = found.finding(life);
+            let declined = || cause(found.cause).is_none_or(|of| of.fix(life, found).is_err());
+            if !found.doubtful && finding.applicability != Applicability::Advice && declined() {
+                finding.applicability = Applicability::Advice;
+            }
+            finding
+        })
+        .collect()
+}
+
 fn silenced(life: &Lifecycle, found: &Found) -> bool {
     let facts = life.facts(found.spot.file);
     if facts.ignores.is_empty() {
@@ -118,7 +133,8 @@ pub fn mend(
         }
     }
     let life = current.as_ref().unwrap_or(base);
-    out.remaining = found.iter().filter(|found| !found.doubtful).map(|found| found.finding(life)).collect();
+    found.retain(|found| !found.doubtful);
+    out.remaining = offered(life, &found);
     out.patch = patch(base, configs, &tree, applicability);
     out.notes.dedup();
     out

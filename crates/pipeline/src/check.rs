@@ -1,5 +1,6 @@
 //! Findings without a log.
 
+use loopmend_fix::{detect, offered};
 use loopmend_model::{Finding, Note, Tree};
 use loopmend_python::lifecycle::Lifecycle;
 
@@ -15,7 +16,7 @@ pub struct Checked {
 /// Looks for every cause of the shelf in a tree.
 pub fn check(tree: &Tree) -> Checked {
     let life = Lifecycle::read(tree);
-    let findings = loopmend_fix::detect(&life).iter().map(|found| found.finding(&life)).collect();
+    let findings = offered(&life, &detect(&life));
     Checked { findings, notes: notes(tree, &life) }
 }
 

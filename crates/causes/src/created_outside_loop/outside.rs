@@ -67,8 +67,11 @@ fn outer_calls(life: &Lifecycle, function: FunctionRef) -> Vec<ExprRef> {
         .collect()
 }
 
-/// Whether a function is a method that Python calls, other than to make an object.
+/// Whether a function is a method that Python calls, other than to make an object: its callers are not seen.
 fn is_special(life: &Lifecycle, function: FunctionRef) -> bool {
+    if life.decorated(function, &["property", "cached_property"]) {
+        return true;
+    }
     let name = &life.facts(function.file).function(function.id).name;
     name.starts_with("__") && name.ends_with("__") && name != "__init__" && name != "__post_init__"
 }

@@ -59,6 +59,10 @@ impl Cause for NoSignalHandling {
         &PAGE
     }
 
+    fn shows_by_cleanup(&self) -> bool {
+        true
+    }
+
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
         for run in life.runs() {
             let found =

@@ -168,9 +168,10 @@ pub fn left(mended: &Mended, talk: Talk) {
     let remaining = mended.remaining.len();
     if remaining > 0 {
         let noun = if remaining == 1 { "finding is" } else { "findings are" };
-        talk.say(format_args!(
-            "{remaining} {noun} left: `loopmend check` shows them, `--unsafe` mends more."
-        ));
+        let unsafe_ones =
+            mended.remaining.iter().any(|finding| finding.applicability == Applicability::Unsafe);
+        let more = if unsafe_ones { ", `--unsafe` mends more" } else { "" };
+        talk.say(format_args!("{remaining} {noun} left: `loopmend check` shows them{more}."));
     }
 }
 

@@ -621,6 +621,7 @@ impl Tracer<'_> {
                     self.push(call.with(up), element, false);
                 }
             }
+            "gather" if self.awaited && !element && !starred => self.gathered(expr, call, argument),
             "list" | "tuple" | "set" | "frozenset" | "sorted" | "reversed" | "iter" if element => {
                 self.push(call, true, false);
             }
@@ -649,6 +650,29 @@ impl Tracer<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// `a, b = await asyncio.gather(open_a(), open_b())` is read pairwise; else the list holds what each gives.
+    fn gathered(&mut self, expr: ExprRef, call: ExprRef, argument: &Argument) {
+        let facts = self.life.facts(call.file);
+        let (Argument::Position(place), Some(awaited)) = (argument, facts.parent_expr(call.id)) else {
+            return;
+        };
+        let ExprKind::Call { args, .. } = &facts.expr(call.id).kind else { return };
+        if !matches!(facts.expr(awaited).kind, ExprKind::Await(_)) {
+            return;
+        }
+        let starred = |id: &ExprId| matches!(facts.expr(*id).kind, ExprKind::Starred(_));
+        if !args.iter().any(starred)
+            && let Some(target) = self.unpacked_into(call.with(awaited))
+            && let ExprKind::Tuple(targets) | ExprKind::List(targets) = &facts.expr(target).kind
+            && targets.len() == args.len()
+            && !targets.iter().any(starred)
+        {
+            self.assign(expr, call.with(targets[*place]), false);
+        } else {
+            self.push(call.with(awaited), true, false);
         }
     }
 
