@@ -1,8 +1,9 @@
 //! Where an object is made while no loop runs.
 
 use loopmend_python::facts::Definition;
-use loopmend_python::lifecycle::{ExprRef, FunctionRef, Ground, Lifecycle, Root, Site};
+use loopmend_python::lifecycle::{ClassRef, ExprRef, FunctionRef, Ground, Lifecycle, Root, Site};
 
+use super::lazy;
 use super::loading::{Loading, loading};
 use crate::carried::is_command;
 
@@ -29,6 +30,9 @@ pub fn outside(life: &Lifecycle, site: &Site) -> Option<Outside> {
             Loading::Inside => None,
             how => Some(Outside { at_import: true, sure: how == Loading::Outside, by: Vec::new() }),
         };
+    }
+    if read_inside(life, site.function) {
+        return None;
     }
     let mut any = false;
     let mut sure = false;
@@ -74,4 +78,15 @@ fn is_special(life: &Lifecycle, function: FunctionRef) -> bool {
     }
     let name = &life.facts(function.file).function(function.id).name;
     name.starts_with("__") && name.ends_with("__") && name != "__init__" && name != "__post_init__"
+}
+
+/// Whether a function is a property that is only read while a loop runs.
+fn read_inside(life: &Lifecycle, function: FunctionRef) -> bool {
+    let of = life.facts(function.file).function(function.id);
+    let Some(id) = of.class.filter(|_| life.decorated(function, &["property", "cached_property"])) else {
+        return false;
+    };
+    let class = ClassRef { file: function.file, id };
+    life.reads_of_attribute(class, &of.name)
+        .is_some_and(|reads| !reads.is_empty() && reads.iter().all(|&read| lazy::in_loop(life, read)))
 }
