@@ -12,6 +12,7 @@ mod carried;
 mod cause;
 mod close_not_awaited;
 mod close_with_pending_tasks;
+mod closed_too_late;
 mod created_outside_loop;
 mod cross_loop_object;
 mod default_loop_scope_unset;

@@ -11,6 +11,7 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::cancel_without_await::CancelWithoutAwait,
         &crate::close_not_awaited::CloseNotAwaited,
         &crate::close_with_pending_tasks::CloseWithPendingTasks,
+        &crate::closed_too_late::ClosedTooLate,
         &crate::created_outside_loop::CreatedOutsideLoop,
         &crate::cross_loop_object::CrossLoopObject,
         &crate::default_loop_scope_unset::DefaultLoopScopeUnset,

@@ -6,6 +6,7 @@ mod mend;
 use loopmend_model::Applicability;
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle};
 
+use crate::closed_too_late::is_hook;
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 pub(crate) use dropped::is_dropped_close;
@@ -82,6 +83,11 @@ impl Cause for CloseNotAwaited {
 
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
         for dropped in dropped_closes(life) {
+            let facts = life.facts(dropped.call.file);
+            let function = FunctionRef { file: dropped.call.file, id: facts.function_of(dropped.call.id) };
+            if is_hook(life, function) {
+                continue;
+            }
             report.add(found(life, dropped));
         }
     }

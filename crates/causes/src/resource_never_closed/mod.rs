@@ -26,6 +26,8 @@ use child::Abandoned;
 use closer::Closer;
 use fate::Open;
 
+pub(crate) use owner::makers;
+
 /// The cause.
 pub struct ResourceNeverClosed;
 

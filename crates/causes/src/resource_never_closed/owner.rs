@@ -166,7 +166,7 @@ fn takes_nothing(life: &Lifecycle, method: FunctionRef) -> bool {
 }
 
 /// Calls that make objects of a class or of one that inherits from it.
-pub(super) fn makers(life: &Lifecycle, class: ClassRef) -> Vec<ExprRef> {
+pub(crate) fn makers(life: &Lifecycle, class: ClassRef) -> Vec<ExprRef> {
     let mut found = BTreeSet::new();
     let mut classes = vec![class];
     classes.extend(life.heirs(class).iter().copied());

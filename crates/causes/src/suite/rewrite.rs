@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use loopmend_python::edit::{
-    Edit, ImportRequest, Refused, Source, decorators_of, difference, import_edits, insert_after,
+    Edit, ImportRequest, Refused, Source, apply, decorators_of, difference, import_edits, insert_after,
     remove_decorator_keyword, remove_import, set_decorator_keyword, set_keyword,
 };
 use loopmend_python::facts::{ExprKind, TextRange};
@@ -146,6 +146,15 @@ impl<'l> Rewrite<'l> {
     /// Takes an import away that nothing uses any more.
     pub fn tidy_import(&mut self, path: &str, name: &str) -> Result<(), Refused> {
         self.step(path, |source| Ok(remove_import(source, name)))
+    }
+
+    /// Puts the edits of a mend of the tree as it is now in.
+    pub fn take(&mut self, mend: &Mend) -> Result<(), Refused> {
+        for (path, edits) in &mend.edits {
+            let after = apply(&self.text(path).unwrap_or_default(), edits)?;
+            self.texts.insert(path.clone(), after);
+        }
+        Ok(())
     }
 
     /// Hands the changes to a mend.
