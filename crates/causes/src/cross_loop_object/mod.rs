@@ -6,6 +6,7 @@ mod hand;
 mod own_loops;
 mod shared;
 mod threaded;
+mod unit;
 
 use std::sync::Arc;
 
