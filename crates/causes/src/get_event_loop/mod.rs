@@ -1,12 +1,15 @@
 //! `get-event-loop`: the current loop is asked for where no loop runs.
 
+mod implicit;
+mod set;
+
 use std::sync::Arc;
 
 use loopmend_model::Applicability;
 use loopmend_python::catalogue::Binds;
-use loopmend_python::facts::{ExprKind, Slot, StmtKind};
+use loopmend_python::facts::{Slot, StmtKind};
 use loopmend_python::lifecycle::{
-    ExprRef, Ground, HandleKind, Lifecycle, LoopAct, LoopHandle, Root, RunKind,
+    FunctionRef, Ground, HandleKind, Lifecycle, LoopAct, LoopHandle, Root, RunKind,
 };
 
 use crate::own_loop::{in_turn, make_current, to_one, to_run};
@@ -20,11 +23,11 @@ const PAGE: Page = Page {
     title: "The current event loop is asked for where none runs",
     what: "`asyncio.get_event_loop()` outside a coroutine used to make a loop when there was none. Python 3.12 warns about that, 3.14 raises. \
 In every version it raises after an `asyncio.run()` in the same thread, and in any thread but the main one; and a loop that the \
-program itself set and closed comes back closed.",
+program itself set and closed comes back closed. `asyncio.ensure_future()` and `asyncio.gather()` ask for it by themselves.",
     log: "RuntimeError: There is no current event loop in thread 'MainThread'.\nDeprecationWarning: There is no current event loop",
     wrong: "def mean(database):\n    loop = asyncio.get_event_loop()\n    return loop.run_until_complete(load_mean(database))",
     right: "def mean(database):\n    return asyncio.run(load_mean(database))",
-    unless: "In an `async def`, and in callbacks that a loop calls, the call is right: it gives the running loop. Where the program sets a loop \
+    unless: "In an `async def`, and in callbacks that a loop calls, the call is right: it gives the running loop. Where the same entry of the program sets a loop \
 with `asyncio.set_event_loop()` first, or asks inside `try`, nothing is said. A library's helper that nothing in the tree calls is only \
 told with `--pedantic`: its callers decide whether a loop runs.",
     prevent: "Start programs with `asyncio.run(main())`; inside coroutines use `asyncio.get_running_loop()`, which never makes a loop.",
@@ -47,12 +50,18 @@ impl Cause for GetEventLoop {
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
         let current: Vec<&LoopHandle> =
             life.loops().iter().filter(|handle| handle.kind == HandleKind::Current).collect();
-        if current.is_empty() || sets_a_loop(life) {
-            return;
-        }
+        let set = set::loops_set(life);
         for handle in &current {
-            if let Some(found) = judge(life, handle, current.len()) {
+            if !set::is_set_for(life, &set, handle.function)
+                && let Some(found) = judge(life, handle, current.len())
+            {
                 report.add(found);
+            }
+        }
+        for call in implicit::calls(life, &current) {
+            let function = FunctionRef { file: call.file, id: life.facts(call.file).function_of(call.id) };
+            if !set::is_set_for(life, &set, function) {
+                report.add(implicit::found(life, call, function));
             }
         }
     }
@@ -75,22 +84,6 @@ impl Cause for GetEventLoop {
         make_current(life, &detail.handle, &mut mend).map_err(|_| reason)?;
         Ok(mend)
     }
-}
-
-/// Whether the program makes some loop the current one by itself.
-fn sets_a_loop(life: &Lifecycle) -> bool {
-    life.files().any(|file| {
-        let facts = life.facts(file);
-        let named =
-            facts.attributes.contains_key("set_event_loop") || facts.loads.contains_key("set_event_loop");
-        named
-            && facts.calls.iter().any(|&id| {
-                let call = ExprRef { file, id };
-                matches!(&facts.expr(id).kind, ExprKind::Call { args, .. }
-                    if args.len() == 1 && !matches!(facts.expr(args[0]).kind, ExprKind::None))
-                    && life.calls_any(call, &["asyncio.set_event_loop"])
-            })
-    })
 }
 
 /// Whether something made while no loop runs belongs to the loop that is current by then, so that it would not do on a new one:
