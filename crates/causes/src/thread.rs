@@ -1,5 +1,7 @@
 //! Which functions run in threads that have no loop.
 
+use std::collections::BTreeSet;
+
 use loopmend_python::facts::{BindingKind, ExprKind, Facts};
 use loopmend_python::lifecycle::{ClassRef, ExprRef, FunctionRef, Ground, Lifecycle, Origin, Place, Root};
 
@@ -12,6 +14,41 @@ pub(crate) fn only_in_threads(life: &Lifecycle, function: FunctionRef) -> bool {
     let grounds = life.grounds(function);
     !grounds.is_empty()
         && grounds.iter().all(|ground| matches!(ground, Ground::Root(root) if begins(life, root)))
+}
+
+/// Whether a function runs in threads alone, and none of them sets a loop of its own before.
+pub(crate) fn has_no_loop(life: &Lifecycle, function: FunctionRef) -> bool {
+    only_in_threads(life, function) && !has_own_loop(life, function)
+}
+
+/// Whether a thread sets a loop of its own before it comes to a function.
+fn has_own_loop(life: &Lifecycle, function: FunctionRef) -> bool {
+    let mut around: BTreeSet<FunctionRef> = BTreeSet::from([function]);
+    let mut work = vec![function];
+    while let Some(at) = work.pop() {
+        for site in life.call_sites(at) {
+            let facts = life.facts(site.call.file);
+            let caller = FunctionRef { file: site.call.file, id: facts.function_of(site.call.id) };
+            if around.insert(caller) {
+                work.push(caller);
+            }
+        }
+    }
+    around.into_iter().any(|at| {
+        let facts = life.facts(at.file);
+        let named = ["set_event_loop", "new_event_loop"]
+            .iter()
+            .any(|&name| facts.attributes.contains_key(name) || facts.loads.contains_key(name));
+        let mut found = false;
+        if named {
+            facts.body_exprs(at.id, &mut |id| {
+                let call = ExprRef { file: at.file, id };
+                found |= matches!(facts.expr(id).kind, ExprKind::Call { .. })
+                    && life.calls_any(call, &["asyncio.set_event_loop", "asyncio.new_event_loop"]);
+            });
+        }
+        found
+    })
 }
 
 /// Whether a function is what a thread class runs: `run` of a class that is based on `threading.Thread`.

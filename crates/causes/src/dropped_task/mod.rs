@@ -14,6 +14,7 @@ use crate::background::{Holder, Plan, ends_all, hold, is_no_name, tasks_made};
 use crate::close_not_awaited::is_dropped_close;
 use drain::Drain;
 
+use crate::thread::has_no_loop;
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 /// The cause.
@@ -69,6 +70,10 @@ impl Cause for DroppedTask {
         for task in life.tasks() {
             let Some(lost) = lost(life, task) else { continue };
             if task.coroutine.is_some_and(|coroutine| is_dropped_close(life, coroutine)) {
+                continue;
+            }
+            if has_no_loop(life, task.function) {
+                // The call itself fails there, or belongs to another thread.
                 continue;
             }
             let ended = *swept.get_or_insert_with(|| ends_all(life));

@@ -7,7 +7,7 @@ use loopmend_python::lifecycle::{
     ExprRef, FileId, FunctionRef, HandleKind, Kind, Lifecycle, LoopAct, LoopHandle, Value,
 };
 
-use crate::thread::{given, only_in_threads};
+use crate::thread::{given, has_no_loop, only_in_threads};
 
 /// One call that needs the loop's own thread.
 #[derive(Clone, Debug)]
@@ -61,9 +61,7 @@ pub(super) fn misuses(life: &Lifecycle) -> BTreeMap<FunctionRef, Vec<Misuse>> {
     for misuse in candidates {
         let facts = life.facts(misuse.call.file);
         let function = FunctionRef { file: misuse.call.file, id: facts.function_of(misuse.call.id) };
-        let in_thread = *known
-            .entry(function)
-            .or_insert_with(|| only_in_threads(life, function) && !has_own_loop(life, function));
+        let in_thread = *known.entry(function).or_insert_with(|| has_no_loop(life, function));
         if in_thread && !life.is_refusal_expected(misuse.call) {
             let list = found.entry(function).or_default();
             if !list.iter().any(|other| other.call == misuse.call) {
@@ -199,32 +197,4 @@ fn runs_in_main(life: &Lifecycle, handle: &LoopHandle) -> bool {
         .collect();
     let handed = handle.operations.iter().any(|act| act.handed && act.kind == LoopAct::Forever);
     !runs.is_empty() && !handed && runs.iter().all(|&function| !only_in_threads(life, function))
-}
-
-/// Whether a thread sets a loop of its own before it comes to a function.
-fn has_own_loop(life: &Lifecycle, function: FunctionRef) -> bool {
-    let mut around: BTreeSet<FunctionRef> = BTreeSet::from([function]);
-    let mut work = vec![function];
-    while let Some(at) = work.pop() {
-        for site in life.call_sites(at) {
-            let facts = life.facts(site.call.file);
-            let caller = FunctionRef { file: site.call.file, id: facts.function_of(site.call.id) };
-            if around.insert(caller) {
-                work.push(caller);
-            }
-        }
-    }
-    around.into_iter().any(|at| {
-        let facts = life.facts(at.file);
-        let named = mentions(facts, "set_event_loop") || mentions(facts, "new_event_loop");
-        let mut found = false;
-        if named {
-            facts.body_exprs(at.id, &mut |id| {
-                let call = ExprRef { file: at.file, id };
-                found |= matches!(facts.expr(id).kind, ExprKind::Call { .. })
-                    && life.calls_any(call, &["asyncio.set_event_loop", "asyncio.new_event_loop"]);
-            });
-        }
-        found
-    })
 }
