@@ -1,7 +1,7 @@
 //! Findings without a log.
 
 use loopmend_fix::{detect, offered};
-use loopmend_model::{Finding, Note, Tree};
+use loopmend_model::{Applicability, Finding, Note, Tree};
 use loopmend_python::lifecycle::Lifecycle;
 
 /// What a tree has.
@@ -16,8 +16,27 @@ pub struct Checked {
 /// Looks for every cause of the shelf in a tree.
 pub fn check(tree: &Tree) -> Checked {
     let life = Lifecycle::read(tree);
-    let findings = offered(&life, &detect(&life));
+    let findings = once_each(offered(&life, &detect(&life)));
     Checked { findings, notes: notes(tree, &life) }
+}
+
+/// Without those of an object that another finding tells more of: what is carried from run to run is closed by the mend of
+/// that, and neither closing it nor leaving it open is the trouble.
+fn once_each(findings: Vec<Finding>) -> Vec<Finding> {
+    let carried: Vec<(String, usize, usize)> = findings
+        .iter()
+        .filter(|finding| finding.cause == "second-run" && finding.applicability != Applicability::Advice)
+        .filter(|finding| !finding.doubtful)
+        .flat_map(|finding| &finding.related)
+        .map(|related| (related.path.clone(), related.line, related.column))
+        .collect();
+    let told = |finding: &Finding| {
+        finding.cause == "resource-never-closed"
+            && carried.iter().any(|(path, line, column)| {
+                (path, line, column) == (&finding.path, &finding.line, &finding.column)
+            })
+    };
+    findings.into_iter().filter(|finding| !told(finding)).collect()
 }
 
 /// The tree's notes and the syntax errors.
