@@ -23,7 +23,7 @@ pub fn check(tree: &Tree) -> Checked {
 /// Without those of an object that another finding tells more of: what is carried from run to run is closed by the mend of
 /// that, and neither closing it nor leaving it open is the trouble.
 fn once_each(findings: Vec<Finding>) -> Vec<Finding> {
-    let carried: Vec<(String, usize, usize)> = findings
+    let carried: Vec<(String, u32, u32)> = findings
         .iter()
         .filter(|finding| finding.cause == "second-run" && finding.applicability != Applicability::Advice)
         .filter(|finding| !finding.doubtful)
