@@ -77,7 +77,7 @@ pub fn locate(life: &Lifecycle, frame: &Frame) -> Match {
     let Some(last) = parts.last() else { return Match::Elsewhere };
     let mut best: Vec<(usize, FileId)> = Vec::new();
     for file in life.files() {
-        let own = &life.facts(file).path;
+        let own = life.path(file);
         if !own.rsplit('/').next().is_some_and(|name| same(name, last)) {
             continue;
         }
@@ -94,7 +94,7 @@ pub fn locate(life: &Lifecycle, frame: &Frame) -> Match {
         // alone says too little, so the function and the source line have to be there too.
         best = life
             .files()
-            .filter(|&file| life.facts(file).path.rsplit('/').next().is_some_and(|name| same(name, last)))
+            .filter(|&file| life.path(file).rsplit('/').next().is_some_and(|name| same(name, last)))
             .filter(|&file| has_function(life, file, frame) && has_source(life, file, frame))
             .map(|file| (1, file))
             .collect();

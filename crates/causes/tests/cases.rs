@@ -100,7 +100,7 @@ fn mended(life: &Lifecycle, root: &Path, slug: &str, found: &[Found]) -> Result<
         let before = fs::read_to_string(root.join(&path)).unwrap_or_default();
         let after = apply(&before, &edits).map_err(|overlap| overlap.to_string())?;
         if path.ends_with(".py") {
-            let again = loopmend_python::facts::lower(&path, "m", false, &after);
+            let (again, _) = loopmend_python::facts::read(&path, "m", false, &after, |_| false);
             if let Some(error) = again.errors.first() {
                 return Err(format!("{path} does not parse after the mend: {}\n{after}", error.message));
             }

@@ -3,7 +3,7 @@
 use loopmend_causes::{Found, Spot};
 use loopmend_diagnose::{Match, Symptoms, diagnose, locate, rank};
 use loopmend_model::{Frame, Incident, Link, Raised, RefusalCode, SourceFile, Subject, SubjectKind, Tree};
-use loopmend_python::facts::TextRange;
+use loopmend_python::facts::{FunctionId, TextRange};
 use loopmend_python::lifecycle::{FunctionRef, Lifecycle};
 
 /// A few symptoms, as a catalogue has them.
@@ -61,9 +61,9 @@ fn twins() -> Lifecycle {
 
 fn function(life: &Lifecycle, path: &str, qualname: &str) -> FunctionRef {
     let file = life.file(path).expect("the file is there");
-    life.functions()
-        .find(|at| at.file == file && life.facts(file).function(at.id).qualname == qualname)
-        .expect("the function is there")
+    let functions = &life.facts(file).functions;
+    let index = functions.iter().position(|of| of.qualname == qualname).expect("the function is there");
+    FunctionRef { file, id: FunctionId::new(index) }
 }
 
 /// A finding at the first place of some words in a file.

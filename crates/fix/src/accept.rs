@@ -75,9 +75,9 @@ pub fn accept(
 }
 
 fn parses(before: &Lifecycle, after: &Lifecycle, path: &str) -> Result<(), Rejected> {
-    let errors = |life: &Lifecycle| life.file(path).map_or(0, |file| life.facts(file).errors.len());
+    let errors = |life: &Lifecycle| life.file(path).map_or(0, |file| life.errors(file).len());
     if errors(after) > errors(before)
-        && let Some(error) = after.file(path).and_then(|file| after.facts(file).errors.first())
+        && let Some(error) = after.file(path).and_then(|file| after.errors(file).first())
     {
         return Err(Rejected::Broken { path: path.to_owned(), message: error.message.clone() });
     }

@@ -34,7 +34,7 @@ pub(crate) fn bound(
 }
 
 fn used_elsewhere(life: &Lifecycle, of: FileId, name: &str) -> bool {
-    life.files().filter(|&file| file != of).any(|file| {
+    life.files_with(name).iter().copied().filter(|&file| file != of).any(|file| {
         let facts = life.facts(file);
         let imported = facts.bindings.iter().any(|binding| match &binding.kind {
             BindingKind::ImportFrom { level, module, name: imported } => {

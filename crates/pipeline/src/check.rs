@@ -43,11 +43,10 @@ fn once_each(findings: Vec<Finding>) -> Vec<Finding> {
 pub(crate) fn notes(tree: &Tree, life: &Lifecycle) -> Vec<Note> {
     let mut notes = tree.notes.clone();
     for file in life.files() {
-        let facts = life.facts(file);
-        if let Some(error) = facts.errors.first() {
-            let line = facts.lines.line(error.range.start());
+        if let Some(error) = life.errors(file).first() {
+            let line = life.facts(file).lines.line(error.range.start());
             notes.push(Note {
-                path: Some(facts.path.clone()),
+                path: Some(life.path(file).to_owned()),
                 message: format!("line {line}: {}; read as far as possible", error.message),
             });
         }

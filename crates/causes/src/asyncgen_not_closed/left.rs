@@ -1,6 +1,6 @@
 //! Generators that are left in the middle.
 
-use loopmend_python::facts::{BindingKind, ExprKind, Facts, Parent, StmtId, StmtKind};
+use loopmend_python::facts::{BindingKind, ExprKind, Facts, FunctionId, Parent, StmtId, StmtKind};
 use loopmend_python::lifecycle::{
     ExprRef, FileId, Flow, FunctionRef, Kind, Lifecycle, Place, StmtRef, Use, UseKind, Value,
 };
@@ -33,11 +33,8 @@ pub(super) struct Left {
 /// All of a tree, by generator.
 pub(super) fn lefts(life: &Lifecycle) -> Vec<Left> {
     let mut found = Vec::new();
-    for function in life.functions() {
+    for function in generators(life) {
         let node = life.facts(function.file).function(function.id);
-        if !(node.is_async && node.is_generator && is_plain(life, function)) {
-            continue;
-        }
         let Some(hold) = Hold::of(life, function) else { continue };
         if node.class.is_some() && node.name == "__aiter__" {
             iterables(life, function, &hold, &mut found);
@@ -47,6 +44,17 @@ pub(super) fn lefts(life: &Lifecycle) -> Vec<Left> {
         }
     }
     found
+}
+
+/// Async generator functions without decorators that change them.
+fn generators(life: &Lifecycle) -> impl Iterator<Item = FunctionRef> + '_ {
+    life.files_where(|outline| outline.async_generators).into_iter().flat_map(move |file| {
+        let functions = life.facts(file).functions.iter().enumerate();
+        functions
+            .filter(|(_, node)| node.is_async && node.is_generator)
+            .map(move |(index, _)| FunctionRef { file, id: FunctionId::new(index) })
+            .filter(move |&function| is_plain(life, function))
+    })
 }
 
 fn of_call(life: &Lifecycle, generator: FunctionRef, hold: &Hold, made: ExprRef, found: &mut Vec<Left>) {
@@ -113,7 +121,7 @@ fn of_call(life: &Lifecycle, generator: FunctionRef, hold: &Hold, made: ExprRef,
 
 /// Loops over objects whose `__aiter__` is the generator.
 fn iterables(life: &Lifecycle, generator: FunctionRef, hold: &Hold, found: &mut Vec<Left>) {
-    for file in life.files() {
+    for file in life.files_where(|outline| outline.async_loops) {
         let facts = life.facts(file);
         for (index, stmt) in facts.stmts.iter().enumerate() {
             let StmtKind::For { is_async: true, iter, .. } = stmt.kind else { continue };

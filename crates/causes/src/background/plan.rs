@@ -283,7 +283,7 @@ pub fn may_go_on(life: &Lifecycle, task: &Task) -> bool {
 
 /// Whether some code of the tree ends all tasks of a loop at once.
 pub fn ends_all(life: &Lifecycle) -> bool {
-    life.files().any(|file: FileId| {
+    life.files_with("all_tasks").iter().any(|&file: &FileId| {
         let facts = life.facts(file);
         let asks = facts.attributes.contains_key("all_tasks") || facts.loads.contains_key("all_tasks");
         asks && facts.attributes.contains_key("cancel")

@@ -121,10 +121,31 @@ fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> 
     }
     // A run that ends it, so that the next use has a new one, leaves nothing behind.
     let ends = |index: usize| !object.renewed_by.is_disjoint(&runs[index].reach);
+    // Every run makes its own, unless it only looks for one that is there.
+    let own = |index: &usize| making.contains(index) && !object.guarded;
+    let all: Vec<usize> = using.union(&making).copied().collect();
+    let pairs = all.iter().enumerate().any(|(place, left)| {
+        all[place + 1..].iter().any(|right| {
+            runs[*left].id != runs[*right].id
+                && !(own(left) && own(right))
+                && runs[*left].process.meets(&runs[*right].process) != Meeting::Never
+        })
+    });
+    // No owner lives longer than the process: what is not repeated in that is not repeated.
+    let repeats = |&index: &usize| {
+        !own(&index)
+            && !ends(index)
+            && runs[index]
+                .birth()
+                .is_some_and(|birth| repetition(life, birth, Owner::Process) != Repetition::Once)
+    };
+    if !pairs && !all.iter().any(repeats) {
+        return None;
+    }
     let mut together = BTreeSet::new();
     let mut again = None;
     let mut doubtful = true;
-    for &(owner, instance) in &object.owners {
+    for (owner, instance) in object.owners(life) {
         if let Owner::Function(function, _) = owner
             && life.facts(function.file).function(function.id).is_async
         {
@@ -135,8 +156,7 @@ fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> 
                 let flow = life.flow_of(instance);
                 // Its own methods may start the run, around `self`.
                 let methods = class_of(life, instance);
-                using
-                    .union(&making)
+                all.iter()
                     .copied()
                     .filter(|&index| {
                         let function = runs[index].run.function;
@@ -146,10 +166,8 @@ fn judge(life: &Lifecycle, object: Object, runs: &[Started]) -> Option<Carried> 
                     })
                     .collect()
             }
-            None => using.union(&making).copied().collect(),
+            None => all.iter().copied().collect(),
         };
-        // Every run makes its own, unless it only looks for one that is there.
-        let own = |index: &usize| making.contains(index) && !object.guarded;
         let shared: Vec<usize> =
             mine.iter().copied().filter(|index| !own(index) || making.len() < mine.len()).collect();
         for (place, &left) in shared.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Objects that belong to a loop, with all that is done with them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use loopmend_python::catalogue::{Acquire, Binds, Resource};
 use loopmend_python::facts::{ExprKind, Name, StmtKind};
@@ -26,8 +27,8 @@ pub struct Object {
     pub places: Vec<Place>,
     /// It is made only where there is none yet.
     pub guarded: bool,
-    /// Who keeps it, with the owner's instance.
-    pub owners: Vec<(Owner, Option<ExprRef>)>,
+    /// All that becomes of it.
+    flow: Arc<Flow>,
     /// It is one of asyncio's own, which since 3.10 belong to a loop only once they have waited.
     pub primitive: bool,
 }
@@ -82,12 +83,17 @@ impl Object {
                 .map(|touch| touch.function)
                 .collect(),
             guarded,
-            owners: owners(life, site.call, &flow),
             touches,
             places: flow.places.clone(),
+            flow,
             primitive: resource.library == "asyncio" && !is_stream(&resource.gives),
             site: site.clone(),
         }
+    }
+
+    /// Who keeps it, each with the owner's instance where it is an object of the tree's class.
+    pub fn owners(&self, life: &Lifecycle) -> Vec<(Owner, Option<ExprRef>)> {
+        owners(life, self.site.call, &self.flow)
     }
 
     /// The last part of its class.

@@ -62,14 +62,11 @@ pub(super) fn dropped_closes(life: &Lifecycle) -> Vec<Dropped> {
         .map(|close| close.method.rsplit('.').next().unwrap_or(&close.method))
         .collect();
     let mut found = Vec::new();
-    for file in life.files() {
+    let wanted = |name: &Name| catalogue.contains(name.as_str()) || *name == "__aexit__" || says_end(name);
+    for file in life.files_where(|outline| outline.alone.iter().chain(&outline.handed).any(wanted)) {
         let facts = life.facts(file);
-        let mut names: Vec<&Name> = facts
-            .attributes
-            .keys()
-            .chain(facts.loads.keys())
-            .filter(|name| catalogue.contains(name.as_str()) || **name == "__aexit__" || says_end(name))
-            .collect();
+        let mut names: Vec<&Name> =
+            facts.attributes.keys().chain(facts.loads.keys()).filter(|name| wanted(name)).collect();
         names.sort_unstable();
         names.dedup();
         for name in names {

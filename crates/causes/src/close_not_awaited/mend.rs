@@ -163,7 +163,7 @@ fn other_calls(life: &Lifecycle, function: FunctionRef, known: &BTreeSet<ExprRef
     if of.class.is_none() {
         return false;
     }
-    life.files().any(|file| {
+    life.files_with(&of.name).iter().any(|&file| {
         let facts = life.facts(file);
         facts.attributes.get(&of.name).into_iter().flatten().any(|&read| {
             let called = facts

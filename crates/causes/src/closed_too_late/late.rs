@@ -49,7 +49,7 @@ pub(crate) fn is_hook(life: &Lifecycle, function: FunctionRef) -> bool {
 /// All of a tree.
 pub(super) fn lates(life: &Lifecycle) -> Vec<Late> {
     let mut found = Vec::new();
-    for file in life.files() {
+    for file in life.files_with_any(["__del__", "atexit", "weakref"]) {
         let facts = life.facts(file);
         for (index, class) in facts.classes.iter().enumerate() {
             if let Some(&id) = class.methods.get("__del__") {

@@ -71,12 +71,12 @@ fn key(life: &Lifecycle, found: &Found) -> Key {
 }
 
 fn errors(life: &Lifecycle) -> usize {
-    life.files().map(|file| life.facts(file).errors.len()).sum()
+    life.files().map(|file| life.errors(file).len()).sum()
 }
 
 /// Closes an object in the coroutine that makes it, is run, and returns it. Declined where the object is used after the run.
 fn returned(life: &Lifecycle, rewrite: &mut Rewrite<'_>, class: &str, close: &str) -> Result<bool, Declined> {
-    let Some(class) = life.classes().find(|at| life.facts(at.file).class(at.id).name == class) else {
+    let Some(class) = life.classes_named(class).next() else {
         return Ok(false);
     };
     for maker in makers(life, class) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loopmend_python::facts::{BindingKind, MODULE};
+use loopmend_python::facts::Within;
 use loopmend_python::lifecycle::{FileId, FunctionRef, Lifecycle};
 
 use crate::carried::in_tests;
@@ -21,23 +21,28 @@ pub enum Loading {
     Unclear,
 }
 
-/// Who imports each file, with the function that the import stands in.
-struct Importers(BTreeMap<FileId, Vec<FunctionRef>>);
+/// Who imports each file, and what runs the import.
+struct Importers(BTreeMap<FileId, Vec<(FileId, Within)>>);
 
 impl Importers {
     fn of(life: &Lifecycle) -> Self {
-        let mut all: BTreeMap<FileId, Vec<FunctionRef>> = BTreeMap::new();
+        let mut all: BTreeMap<FileId, Vec<(FileId, Within)>> = BTreeMap::new();
         for file in life.files() {
-            for binding in &life.facts(file).bindings {
-                let target = match &binding.kind {
-                    BindingKind::Import { module } => life.modules().find(module, file),
-                    BindingKind::ImportFrom { level, module, name } => life
-                        .imported_file(file, *level, &join(module, name))
-                        .or_else(|| life.imported_file(file, *level, module)),
-                    _ => None,
-                };
+            let outline = life.outline(file);
+            let from = outline.imports.iter().map(|of| {
+                let target = life
+                    .imported_file(file, of.level, &join(&of.module, &of.name))
+                    .or_else(|| life.imported_file(file, of.level, &of.module));
+                (target, of.within)
+            });
+            let whole = outline.modules.iter().map(|(name, within)| {
+                let head = name.split('.').next().unwrap_or_default();
+                let target = life.modules().find(name, file).or_else(|| life.modules().find(head, file));
+                (target, *within)
+            });
+            for (target, within) in from.chain(whole) {
                 if let Some(target) = target.filter(|&target| target != file) {
-                    all.entry(target).or_default().push(FunctionRef { file, id: binding.function });
+                    all.entry(target).or_default().push((file, within));
                 }
             }
         }
@@ -53,16 +58,15 @@ fn join(module: &str, name: &str) -> String {
 pub fn loading(life: &Lifecycle, file: FileId) -> Loading {
     let importers = life.once(Importers::of);
     let of = |file: &FileId| importers.0.get(file).map_or(&[][..], Vec::as_slice);
-    let coroutine = |by: &FunctionRef| life.facts(by.file).function(by.id).is_async;
-    if !of(&file).is_empty() && of(&file).iter().all(coroutine) {
+    if !of(&file).is_empty() && of(&file).iter().all(|(_, within)| *within == Within::Async) {
         return Loading::Inside;
     }
     let mut all = BTreeSet::from([file]);
     let mut work = vec![file];
     while let Some(at) = work.pop() {
-        for by in of(&at).iter().filter(|by| by.id == MODULE) {
-            if all.insert(by.file) {
-                work.push(by.file);
+        for &(by, within) in of(&at) {
+            if within == Within::Module && all.insert(by) {
+                work.push(by);
             }
         }
     }
@@ -70,12 +74,10 @@ pub fn loading(life: &Lifecycle, file: FileId) -> Loading {
         all.contains(&run.call.file) && !life.facts(run.call.file).function(run.function.id).is_async
     }) || all.iter().any(|&file| in_tests(life, FunctionRef::module(file)));
     let served = all.iter().any(|&file| {
-        life.facts(file).bindings.iter().any(|binding| match &binding.kind {
-            BindingKind::Import { module } | BindingKind::ImportFrom { level: 0, module, .. } => {
-                SERVED.contains(&module.split('.').next().unwrap_or_default())
-            }
-            _ => false,
-        })
+        let outline = life.outline(file);
+        let from = outline.imports.iter().filter(|of| of.level == 0).map(|of| &of.module);
+        from.chain(outline.modules.iter().map(|(name, _)| name))
+            .any(|module| SERVED.contains(&module.split('.').next().unwrap_or_default()))
     });
     if served && !starts { Loading::Unclear } else { Loading::Outside }
 }

@@ -46,7 +46,7 @@ pub fn threaded(life: &Lifecycle) -> Vec<Threaded> {
             Some(Threaded { reach: reach(life, &run.coroutines), run: run.clone(), starts, handed: false })
         })
         .collect();
-    found.extend(life.files().flat_map(|file| {
+    found.extend(life.files_with("Thread").iter().flat_map(|&file| {
         let facts = life.facts(file);
         let named = facts.loads.contains_key("Thread") || facts.attributes.contains_key("Thread");
         let calls: &[ExprId] = if named { &facts.calls } else { &[] };

@@ -13,7 +13,7 @@ const PATHS: [&str; 2] = ["asyncio.ensure_future", "asyncio.gather"];
 /// in words, or is given one, that says more.
 pub(super) fn calls(life: &Lifecycle, current: &[&LoopHandle]) -> Vec<ExprRef> {
     let mut found = Vec::new();
-    for file in life.files() {
+    for file in life.files_with_any(NAMES) {
         let facts = life.facts(file);
         for name in NAMES {
             for &read in facts.attributes.get(name).into_iter().chain(facts.loads.get(name)).flatten() {

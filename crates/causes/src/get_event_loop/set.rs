@@ -14,7 +14,7 @@ pub(super) struct Set {
 /// All of the tree.
 pub(super) fn loops_set(life: &Lifecycle) -> Vec<Set> {
     let mut found = Vec::new();
-    for file in life.files() {
+    for &file in life.files_with("set_event_loop") {
         let facts = life.facts(file);
         if !facts.attributes.contains_key("set_event_loop") && !facts.loads.contains_key("set_event_loop") {
             continue;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, Name, Parent, StmtKind};
+use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, Name, Parent, StmtKind, word};
 use loopmend_python::lifecycle::{ClassRef, ExprRef, FunctionRef, Kind, Lifecycle, Value};
 
 use super::app::{App, Framework, Lifespan, LifespanKind};
@@ -33,7 +33,8 @@ pub(crate) fn apps(life: &Lifecycle) -> Vec<App> {
 fn find(life: &Lifecycle) -> Vec<App> {
     let mut found = Vec::new();
     let derived = derived(life);
-    for file in life.files() {
+    let wanted = CONSTRUCTORS.iter().map(|(path, _)| last(path)).chain(derived.iter().map(Name::as_str));
+    for file in life.files_with_any(wanted) {
         let facts = life.facts(file);
         let names = names(facts, &derived);
         if names.is_empty() {
@@ -80,7 +81,8 @@ fn last(path: &str) -> &str {
 /// Names of classes of the tree that derive from an application's class by its plain name.
 fn derived(life: &Lifecycle) -> BTreeSet<Name> {
     let mut found = BTreeSet::new();
-    for file in life.files() {
+    let words: BTreeSet<u32> = CONSTRUCTORS.iter().map(|(path, _)| word(last(path))).collect();
+    for file in life.files_where(|outline| words.iter().any(|word| outline.bases.contains(word))) {
         let facts = life.facts(file);
         for class in &facts.classes {
             let derives = class.bases.iter().any(|&base| {

@@ -37,7 +37,7 @@ pub(super) fn register_all(life: &Lifecycle, places: &BTreeMap<ExprRef, usize>, 
     for app in apps.iter_mut() {
         parameters(life, app);
     }
-    for file in life.files() {
+    for file in life.files_with_any(ATTRIBUTES.iter().copied()) {
         let facts = life.facts(file);
         for name in ATTRIBUTES {
             for &attribute in facts.attributes.get(*name).into_iter().flatten() {

@@ -40,7 +40,7 @@ pub(super) struct Case {
 /// All of them, in order.
 pub(super) fn cases(life: &Lifecycle) -> Vec<Case> {
     let mut found = Vec::new();
-    for file in life.files() {
+    for &file in life.files_with("TestCase") {
         let facts = life.facts(file);
         if !["run_until_complete", "run"].iter().any(|name| facts.attributes.contains_key(*name))
             || !["TestCase"]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_python::facts::{BindingKind, ExprKind, MODULE, Name, StmtId, StmtKind};
+use loopmend_python::facts::{ExprKind, MODULE, Name, StmtId, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, RunKind};
 
 /// One global that is, or is made of, the shared object.
@@ -127,12 +127,5 @@ pub(super) fn uses(life: &Lifecycle, function: FunctionRef, name: &Name) -> bool
 
 /// Whether a global is imported by another file.
 pub(super) fn imported_elsewhere(life: &Lifecycle, of: FileId, name: &Name) -> bool {
-    life.files().filter(|&file| file != of).any(|file| {
-        life.facts(file).bindings.iter().any(|binding| match &binding.kind {
-            BindingKind::ImportFrom { level, module, name: imported } => {
-                imported == name && life.imported_file(file, *level, module) == Some(of)
-            }
-            _ => false,
-        })
-    })
+    life.importers(of, name).next().is_some()
 }

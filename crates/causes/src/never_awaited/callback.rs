@@ -39,7 +39,7 @@ const TAKERS: &[(&str, usize, &str, bool)] = &[
 /// All of the tree, in order.
 pub(super) fn callbacks(life: &Lifecycle) -> Vec<Callback> {
     let mut found = Vec::new();
-    for file in life.files() {
+    for file in life.files_with_any(TAKERS.iter().map(|(taker, ..)| *taker)) {
         let facts = life.facts(file);
         for &(taker, place, keyword, on_loop) in TAKERS {
             for &read in facts.attributes.get(taker).into_iter().chain(facts.loads.get(taker)).flatten() {

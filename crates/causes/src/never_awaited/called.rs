@@ -1,9 +1,8 @@
 //! Calls of coroutine functions whose coroutine nobody has, or that are used as if they were its result.
 
-use std::collections::BTreeSet;
-
-use loopmend_python::facts::{ExprId, ExprKind, Facts, Name, Parent, StmtId, StmtKind};
+use loopmend_python::facts::{ExprId, ExprKind, Facts, Name, Outline, Parent, StmtId, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, UseKind, Value};
+use rustc_hash::FxHashSet;
 
 use crate::close_not_awaited::is_dropped_close;
 
@@ -53,16 +52,18 @@ const OWN: &[&str] =
 
 /// All of the tree, in order.
 pub(super) fn calls(life: &Lifecycle) -> Vec<Called> {
-    let mut names: BTreeSet<Name> = life
-        .functions()
-        .filter_map(|function| {
-            let of = life.facts(function.file).function(function.id);
-            of.is_coroutine().then(|| of.name.clone())
-        })
-        .collect();
-    names.extend(LIBRARY.iter().filter_map(|path| path.rsplit('.').next()).map(Name::new));
+    let mut names: FxHashSet<&str> =
+        life.files().flat_map(|file| &life.outline(file).coroutines).map(Name::as_str).collect();
+    names.extend(LIBRARY.iter().filter_map(|path| path.rsplit('.').next()));
     let mut found = Vec::new();
-    for file in life.files() {
+    let wanted = |outline: &Outline| {
+        outline.alone.iter().any(|name| names.contains(name.as_str()))
+            || outline.imports.iter().any(|import| {
+                names.contains(import.name.as_str())
+                    && import.alias.as_ref().is_some_and(|alias| outline.alone.contains(alias))
+            })
+    };
+    for file in life.files_where(wanted) {
         let facts = life.facts(file);
         for &id in &facts.calls {
             let ExprKind::Call { func, .. } = facts.expr(id).kind else { continue };
@@ -72,7 +73,7 @@ pub(super) fn calls(life: &Lifecycle) -> Vec<Called> {
             };
             let renamed =
                 matches!(facts.expr(func).kind, ExprKind::Name(_)) && facts.scopes[0].contains_key(name);
-            if !names.contains(name) && !renamed {
+            if !names.contains(name.as_str()) && !renamed {
                 continue;
             }
             let call = ExprRef { file, id };

@@ -33,6 +33,10 @@ pub(super) enum Act {
     Touch { method: ExprRef },
 }
 
+/// Functions that make a task on the running loop.
+const TASKS: &[&str] = &["create_task", "ensure_future"];
+/// Methods of a queue, an event or a future that wake those who wait.
+const TOUCHES: &[&str] = &["put_nowait", "set", "clear", "set_result", "set_exception"];
 /// Methods of a loop that only its own thread may call.
 const LOOP_METHODS: &[&str] = &["call_soon", "call_later", "call_at", "create_task", "stop"];
 /// Names without which no thread is started.
@@ -48,15 +52,17 @@ const LIBRARIES: &[&str] = &[
 /// All of the tree, by the function that they stand in.
 pub(super) fn misuses(life: &Lifecycle) -> BTreeMap<FunctionRef, Vec<Misuse>> {
     let mut found: BTreeMap<FunctionRef, Vec<Misuse>> = BTreeMap::new();
-    let threads = life.files().any(|file| {
-        let facts = life.facts(file);
-        STARTS.iter().chain(LIBRARIES).any(|&name| mentions(facts, name))
-    });
+    let threads = STARTS
+        .iter()
+        .chain(LIBRARIES)
+        .any(|&name| life.files_with(name).iter().any(|&file| mentions(life.facts(file), name)));
     if !threads {
         return found;
     }
     let mut known: BTreeMap<FunctionRef, bool> = BTreeMap::new();
-    let mut candidates: Vec<Misuse> = life.files().flat_map(|file| written(life, file)).collect();
+    let names = TASKS.iter().chain(LOOP_METHODS).chain(TOUCHES);
+    let files: BTreeSet<FileId> = names.flat_map(|name| life.files_calling(name)).collect();
+    let mut candidates: Vec<Misuse> = files.into_iter().flat_map(|file| written(life, file)).collect();
     candidates.extend(on_loops(life));
     for misuse in candidates {
         let facts = life.facts(misuse.call.file);
@@ -81,8 +87,6 @@ fn mentions(facts: &Facts, name: &str) -> bool {
 
 /// Calls by their names.
 fn written(life: &Lifecycle, file: FileId) -> Vec<Misuse> {
-    const TASKS: &[&str] = &["create_task", "ensure_future"];
-    const TOUCHES: &[&str] = &["put_nowait", "set", "clear", "set_result", "set_exception"];
     let facts = life.facts(file);
     let calls = |names: &'static [&'static str]| {
         names

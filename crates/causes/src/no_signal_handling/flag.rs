@@ -1,7 +1,9 @@
 //! Events, futures and flags that nothing sets.
 
 use loopmend_python::facts::{ExprKind, Name};
-use loopmend_python::lifecycle::{ExprRef, FunctionRef, Ground, Kind, Lifecycle, Root, Task, UseKind, Value};
+use loopmend_python::lifecycle::{
+    ExprRef, FileId, FunctionRef, Ground, Kind, Lifecycle, Root, Task, UseKind, Value,
+};
 
 use super::endless::goes_out_of_sight;
 
@@ -117,6 +119,7 @@ pub(super) fn never_cleared(life: &Lifecycle, test: ExprRef) -> bool {
 }
 
 fn written_elsewhere(life: &Lifecycle, attr: &Name, known: usize) -> bool {
-    let all: usize = life.files().map(|file| life.facts(file).writes.get(attr).map_or(0, Vec::len)).sum();
+    let written = |&file: &FileId| life.facts(file).writes.get(attr).map_or(0, Vec::len);
+    let all: usize = life.files_with(attr).iter().map(written).sum();
     all > known
 }

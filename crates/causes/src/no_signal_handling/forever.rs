@@ -37,7 +37,7 @@ pub(super) fn judge(life: &Lifecycle, run: &Run) -> Option<Found> {
 fn stopped_somewhere(life: &Lifecycle) -> bool {
     let by_handle = life.loops().iter().any(|handle| handle.does(&LoopAct::Stop));
     by_handle
-        || life.files().any(|file| {
+        || life.files_with("stop").iter().any(|&file| {
             let facts = life.facts(file);
             facts.attributes.get("stop").into_iter().flatten().any(|&id| {
                 let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { return false };

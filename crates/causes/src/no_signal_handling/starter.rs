@@ -16,7 +16,7 @@ pub(super) fn starters(life: &Lifecycle, run: &Run) -> Vec<FunctionRef> {
         text == module || tail == name || text.ends_with(&format!("-m {module}"))
     };
     let mut found = Vec::new();
-    for file in life.files() {
+    for file in life.files_with_any(STARTS.iter().copied()) {
         let facts = life.facts(file);
         let starts = |call: &ExprRef| started(facts, *call, &names);
         let calls = STARTS

@@ -285,7 +285,7 @@ fn drop_binding(
                 if handle.function.is_module() {
                     mend.declared.unbound.push(format!("{}:{name}", facts.path));
                 }
-                for other in life.files() {
+                for &other in life.files_with(name) {
                     if other != *file && imports(life, other, *file, name) {
                         files.entry(other).or_default().forget_import(name);
                     }

@@ -2,7 +2,6 @@
 
 use loopmend_model::Applicability;
 use loopmend_python::edit::{Edit, Refused, Source};
-use loopmend_python::facts::BindingKind;
 use loopmend_python::lifecycle::{ExprRef, FileId, Lifecycle};
 
 use super::closer::Closer;
@@ -81,17 +80,10 @@ impl<'l> Edits<'l> {
     pub(super) fn module_name(&self, of: FileId, from: FileId) -> String {
         let life = self.life;
         let imported_by = |file: FileId| {
-            life.facts(file).bindings.iter().find_map(|binding| match &binding.kind {
-                BindingKind::ImportFrom { level, module, .. } => {
-                    let text = format!("{}{module}", ".".repeat(*level as usize));
-                    let found = if *level == 0 {
-                        life.modules().find(module, file)
-                    } else {
-                        life.imported_file(file, *level, module)
-                    };
-                    (found == Some(of)).then_some((*level, text))
-                }
-                _ => None,
+            life.outline(file).imports.iter().find_map(|import| {
+                (life.imported_file(file, import.level, &import.module) == Some(of)).then(|| {
+                    (import.level, format!("{}{}", ".".repeat(import.level as usize), import.module))
+                })
             })
         };
         if let Some((_, text)) = imported_by(from) {

@@ -304,7 +304,7 @@ pub(super) fn mentioned(life: &Lifecycle, function: FunctionRef) -> bool {
     if of.name.starts_with("test") || of.name == "main" {
         return true;
     }
-    life.files().any(|file| {
+    life.files_with(&of.name).iter().any(|&file| {
         let facts = life.facts(file);
         [facts.loads.get(&of.name), facts.attributes.get(&of.name)].into_iter().flatten().flatten().any(
             |&at| {

@@ -257,12 +257,9 @@ pub fn reference(
 fn dotted(life: &Lifecycle, file: FileId, home: FileId) -> String {
     let files = std::iter::once(file).chain(life.files());
     for other in files {
-        let facts = life.facts(other);
-        for binding in &facts.bindings {
-            if let BindingKind::ImportFrom { level: 0, module, .. } = &binding.kind
-                && life.modules().find(module, other) == Some(home)
-            {
-                return module.to_string();
+        for import in &life.outline(other).imports {
+            if import.level == 0 && life.modules().find(&import.module, other) == Some(home) {
+                return import.module.to_string();
             }
         }
     }

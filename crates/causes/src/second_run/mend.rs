@@ -40,7 +40,7 @@ pub fn merged(life: &Lifecycle, group: &Group) -> Result<Mend, Declined> {
     };
     let mut owned = Vec::new();
     for carried in &group.objects {
-        for (owner, _) in &carried.object.owners {
+        for (owner, _) in &carried.object.owners(life) {
             match owner {
                 Owner::Function(of, made) if *of == function => owned.push(*made),
                 // What outlives the function must not meet it twice.
@@ -167,8 +167,8 @@ fn held(life: &Lifecycle, object: &Object, region: &Region) -> Option<Closer> {
         Place::Attribute(_, name) if !name.starts_with('_') => Some(name),
         _ => None,
     })?;
-    let [(_, Some(instance))] = object.owners.as_slice() else { return None };
-    let flow = life.flow_of(*instance);
+    let [(_, Some(instance))] = object.owners(life)[..] else { return None };
+    let flow = life.flow_of(instance);
     let name = flow.places.iter().find_map(|place| match place {
         Place::Local(function, name) if *function == region.function => Some(name),
         Place::Global(file, name) if *file == region.file => Some(name),

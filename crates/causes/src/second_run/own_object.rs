@@ -144,7 +144,7 @@ fn named_elsewhere(life: &Lifecycle, home: FileId, name: &Name, known: &BTreeSet
             return true;
         }
     }
-    life.files().filter(|&file| file != home).any(|file| {
+    life.files_with(name).iter().copied().filter(|&file| file != home).any(|file| {
         let other = life.facts(file);
         let imported = other.bindings.iter().any(|binding| {
             matches!(&binding.kind, BindingKind::ImportFrom { name: wanted, module, .. }

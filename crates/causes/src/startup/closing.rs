@@ -145,7 +145,7 @@ pub(crate) fn close_calls_elsewhere(life: &Lifecycle, open: &Open) -> Vec<(StmtR
         if home.name_of(*value).is_some_and(|name| name == "self"));
     let bare_name = home.name_of(open.place.id).is_some();
     let mut found = Vec::new();
-    for file in life.files() {
+    for file in life.files_with_any(open.ends.iter().map(String::as_str)) {
         let facts = life.facts(file);
         for end in &open.ends {
             for &attribute in facts.attributes.get(end.as_str()).into_iter().flatten() {

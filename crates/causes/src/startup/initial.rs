@@ -106,7 +106,7 @@ pub(crate) fn initial(
 }
 
 fn loose(life: &Lifecycle, name: &str, see: &mut dyn FnMut(FileId, &Facts, &Binding)) {
-    for file in life.files() {
+    for &file in life.files_with(name) {
         let facts = life.facts(file);
         for &id in facts.writes.get(name).into_iter().flatten() {
             see(file, facts, facts.binding(id));

@@ -325,7 +325,7 @@ fn ends_of(resource: &Resource) -> Vec<String> {
 /// installed version has.
 fn best_close(life: &Lifecycle, resource: &Resource, name: Option<&Name>) -> Close {
     for close in resource.close.iter().chain(&resource.close_also) {
-        let used = life.files().any(|file| {
+        let used = life.files_with(&close.method).iter().any(|&file| {
             let facts = life.facts(file);
             facts.attributes.get(close.method.as_str()).into_iter().flatten().any(|&id| {
                 matches!(&facts.expr(id).kind, ExprKind::Attribute { value, .. }

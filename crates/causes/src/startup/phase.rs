@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loopmend_python::facts::{ExprId, ExprKind, StmtId, StmtKind};
-use loopmend_python::lifecycle::{Argument, ExprRef, FunctionRef, Lifecycle, Origin, SiteKind, UseKind};
+use loopmend_python::facts::{ExprId, ExprKind, Keyword, StmtId, StmtKind, word};
+use loopmend_python::lifecycle::{
+    Argument, ExprRef, FileId, FunctionRef, Lifecycle, Origin, SiteKind, UseKind,
+};
 
 use crate::lifespan;
 
@@ -175,7 +177,10 @@ pub(crate) fn candidates(life: &Lifecycle) -> BTreeSet<FunctionRef> {
         .filter_map(|resource| resource.start.as_ref())
         .map(|start| start.method.as_str())
         .collect();
-    for file in life.files() {
+    let mut files: Vec<FileId> = methods.iter().flat_map(|method| life.files_calling(method)).collect();
+    files.sort_unstable();
+    files.dedup();
+    for file in files {
         let facts = life.facts(file);
         for method in &methods {
             for &attribute in facts.attributes.get(*method).into_iter().flatten() {
@@ -209,9 +214,48 @@ fn only_yield(life: &Lifecycle, function: FunctionRef) -> Option<StmtId> {
     (plain && !life.in_loop(ExprRef { file: function.file, id: only })).then_some(stmt)
 }
 
+/// Files that give functions to a framework for its start, and those that they import from.
+struct Registering(BTreeSet<FileId>);
+
+impl Registering {
+    fn new(life: &Lifecycle) -> Self {
+        const NAMES: [&str; 4] = ["on_startup", "startup", "cleanup_ctx", "lifespan"];
+        let mut found = BTreeSet::new();
+        for file in life.files_with_any(NAMES) {
+            let facts = life.facts(file);
+            let gives = facts.calls.iter().any(|&call| match &facts.expr(call).kind {
+                ExprKind::Call { func, keywords, .. } => {
+                    let named =
+                        |given: &Keyword| given.name.as_deref().is_some_and(|name| NAMES.contains(&name));
+                    keywords.iter().any(named)
+                        || match &facts.expr(*func).kind {
+                            ExprKind::Attribute { attr, .. } if attr == "add_event_handler" => true,
+                            ExprKind::Attribute { value, .. } => life
+                                .last_part(ExprRef { file, id: *value })
+                                .is_some_and(|last| NAMES.contains(&last.as_str())),
+                            _ => false,
+                        }
+                }
+                _ => false,
+            });
+            if gives {
+                let imports = life.outline(file).imports.iter();
+                found.extend(imports.filter_map(|of| life.imported_file(file, of.level, &of.module)));
+                found.insert(file);
+            }
+        }
+        Self(found)
+    }
+}
+
 /// The place where a function is given to a list or keyword of one of these names: `app.cleanup_ctx.append(f)`,
 /// `on_startup=[f]`, `app.add_event_handler("startup", f)`.
 fn registered(life: &Lifecycle, function: FunctionRef, names: &[&str]) -> Option<ExprRef> {
+    let registering = life.once(Registering::new);
+    let name = &life.facts(function.file).function(function.id).name;
+    if !registering.0.iter().any(|&file| life.outline(file).uses(word(name))) {
+        return None;
+    }
     life.flow(Origin::Function(function), false).uses.iter().find_map(|at| {
         let UseKind::Argument { call, argument, .. } = &at.kind else { return None };
         let facts = life.facts(call.file);

@@ -38,7 +38,7 @@ fn global_reads(life: &Lifecycle, open: &Open, name: &Name, found: &mut BTreeMap
     for load in life.loads_of(home, loopmend_python::facts::MODULE, name) {
         read(life, open, load, name, found);
     }
-    for file in life.files().filter(|&file| file != home) {
+    for file in life.files_with(name).iter().copied().filter(|&file| file != home) {
         let facts = life.facts(file);
         for &attribute in facts.attributes.get(name).into_iter().flatten() {
             let ExprKind::Attribute { value, .. } = facts.expr(attribute).kind else { continue };
@@ -60,7 +60,7 @@ fn attribute_reads(
     name: &Name,
     found: &mut BTreeMap<FunctionRef, bool>,
 ) {
-    for file in life.files() {
+    for &file in life.files_with(name) {
         let facts = life.facts(file);
         for &attribute in facts.attributes.get(name).into_iter().flatten() {
             let ExprKind::Attribute { value, .. } = facts.expr(attribute).kind else { continue };
@@ -76,7 +76,7 @@ fn attribute_reads(
 }
 
 fn key_reads(life: &Lifecycle, open: &Open, name: &Name, found: &mut BTreeMap<FunctionRef, bool>) {
-    for file in life.files() {
+    for &file in life.files_with(name) {
         let facts = life.facts(file);
         for &subscript in facts.keys.get(name).into_iter().flatten() {
             read(life, open, ExprRef { file, id: subscript }, name, found);

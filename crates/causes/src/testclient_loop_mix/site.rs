@@ -30,7 +30,7 @@ pub(super) fn clients(life: &Lifecycle) -> Vec<Client> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    for file in life.files() {
+    for &file in life.files_with("TestClient") {
         let facts = life.facts(file);
         if !facts.loads.contains_key("TestClient") && !facts.attributes.contains_key("TestClient") {
             continue;

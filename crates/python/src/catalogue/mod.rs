@@ -10,7 +10,7 @@ mod resource;
 use std::sync::OnceLock;
 
 use loopmend_model::UserResource;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use entry::{Entry, EntryKind, LoopLifetime};
 pub use fault::Fault;
@@ -24,6 +24,7 @@ pub struct Catalogue {
     by_class: FxHashMap<String, usize>,
     entries: &'static [Entry],
     by_entry: FxHashMap<&'static str, usize>,
+    packages: FxHashSet<String>,
 }
 
 impl Catalogue {
@@ -46,7 +47,12 @@ impl Catalogue {
                 by_entry.entry(path.as_str()).or_insert(index);
             }
         }
-        Self { resources, by_constructor, by_class, entries, by_entry }
+        let of_resources = resources.iter().flat_map(|resource| [&resource.constructor, &resource.gives]);
+        let packages = of_resources
+            .chain(entries.iter().flat_map(|entry| &entry.qualified))
+            .filter_map(|path| path.split('.').next().map(str::to_owned))
+            .collect();
+        Self { resources, by_constructor, by_class, entries, by_entry, packages }
     }
 
     /// The resource that this constructor, or alias of it, makes.
@@ -57,6 +63,11 @@ impl Catalogue {
     /// The resource whose value has this class.
     pub fn class(&self, path: &str) -> Option<&Resource> {
         self.by_class.get(path).map(|&index| &self.resources[index])
+    }
+
+    /// Whether anything is known of the package that a class belongs to.
+    pub fn knows_package_of(&self, path: &str) -> bool {
+        self.packages.contains(path.split('.').next().unwrap_or(path))
     }
 
     /// All resources.

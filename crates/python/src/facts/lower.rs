@@ -8,31 +8,56 @@ use thin_vec::thin_vec;
 
 use super::{
     Alias, Binding, BindingId, BindingKind, Block, Class, ClassId, Comparison, Definition, Expr, ExprId,
-    ExprKind, Facts, Function, FunctionId, Handler, Keyword, Lines, List, MODULE, Name, Parameter,
+    ExprKind, Facts, Function, FunctionId, Handler, Keyword, Lines, List, MODULE, Name, Outline, Parameter,
     ParameterKind, Parent, Slot, Stmt, StmtId, StmtKind, SyntaxError, WithItem,
 };
 
 /// Reads one file. `module` is its dotted name, `package` whether it is an `__init__.py`.
 pub fn lower(path: &str, module: &str, package: bool, text: &str) -> Facts {
+    of_tree(path, module, package, text, &parsed(text).0)
+}
+
+/// The outline of one file, and its facts where they are wanted at once: the text is parsed once for both.
+pub fn read(
+    path: &str,
+    module: &str,
+    package: bool,
+    text: &str,
+    wanted: impl FnOnce(&Outline) -> bool,
+) -> (Outline, Option<Facts>) {
+    let (tree, errors) = parsed(text);
+    let outline = Outline::new(text, &tree, errors);
+    let facts = wanted(&outline).then(|| of_tree(path, module, package, text, &tree));
+    (outline, facts)
+}
+
+fn parsed(text: &str) -> (ast::ModModule, Vec<SyntaxError>) {
     let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
     let errors = parsed
         .errors()
         .iter()
         .map(|error| SyntaxError { range: error.location, message: error.error.to_string() })
         .collect();
+    let tree = match parsed.into_syntax() {
+        ast::Mod::Module(tree) => tree,
+        ast::Mod::Expression(tree) => {
+            ast::ModModule { node_index: tree.node_index, range: tree.range, body: ast::Suite::default() }
+        }
+    };
+    (tree, errors)
+}
+
+fn of_tree(path: &str, module: &str, package: bool, text: &str, tree: &ast::ModModule) -> Facts {
     let facts = Facts {
         path: path.to_owned(),
         module: Name::new(module),
         package,
-        errors,
         ignores: super::ignore::ignores(text),
         lines: Lines::new(text),
         ..Facts::default()
     };
     let mut lowering = Lowering { facts, function: MODULE, class: None, qualname: String::new() };
-    if let ast::Mod::Module(tree) = parsed.into_syntax() {
-        lowering.module(&tree);
-    }
+    lowering.module(tree);
     lowering.facts.shrink();
     lowering.facts
 }

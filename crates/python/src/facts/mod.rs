@@ -8,6 +8,7 @@ mod expr;
 mod function;
 mod ignore;
 mod lower;
+mod outline;
 mod position;
 mod stmt;
 
@@ -15,7 +16,8 @@ pub use binding::{Binding, BindingId, BindingKind};
 pub use expr::{Comparison, Expr, ExprId, ExprKind, Keyword, Parent};
 pub use function::{Class, ClassId, Definition, Function, FunctionId, MODULE, Parameter, ParameterKind};
 pub use ignore::Ignore;
-pub use lower::lower;
+pub use lower::{lower, read};
+pub use outline::{ClassOutline, Imported, Outline, Within, word};
 pub use position::Lines;
 pub use ruff_python_ast::name::Name;
 pub use ruff_text_size::{TextRange, TextSize};
@@ -70,8 +72,6 @@ pub struct Facts {
     pub stars: Vec<(u32, Name)>,
     /// `# loopmend: ignore[…]` comments.
     pub ignores: Vec<Ignore>,
-    /// What the parser could not read.
-    pub errors: Vec<SyntaxError>,
     /// Line starts.
     pub lines: Lines,
 }

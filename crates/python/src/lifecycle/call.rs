@@ -2,6 +2,7 @@
 
 use super::infer::HOPS;
 use super::{ClassRef, ExprRef, FileId, FunctionRef, Kind, Lifecycle, Value};
+use crate::facts::word;
 use crate::facts::{BindingId, ExprKind, Name, ParameterKind};
 
 /// A call of a function of the tree.
@@ -24,6 +25,12 @@ pub enum Argument {
     /// By this name.
     Keyword(Name),
 }
+
+/// A method that more calls are named like than this (`get`) is looked for on the caller's own object only.
+const POPULAR: usize = 400;
+
+/// Classes that more others inherit from than this are a framework's.
+const HEIRS: usize = 60;
 
 impl Lifecycle {
     /// What is called: the values of the call's function expression.
@@ -142,7 +149,9 @@ impl Lifecycle {
             && let Some(class) = of.class
         {
             let class = ClassRef { file: function.file, id: class };
-            for &heir in self.heirs(class).iter() {
+            let heirs = self.heirs(class);
+            // What very many inherit from is a framework's: no more than its own calls say anything.
+            for &heir in heirs.iter().filter(|&&heir| heir == class || heirs.len() <= HEIRS) {
                 let name = &self.facts(heir.file).class(heir.id).name;
                 found.extend(self.targets(name, hops).get(&function).into_iter().flatten());
                 self.parent_calls(heir, function, &mut found);
@@ -167,13 +176,24 @@ impl Lifecycle {
             self.calls_named(name, &mut candidates);
             candidates.sort_unstable();
             candidates.dedup();
-            for call in candidates {
+            let popular = candidates.len() > POPULAR;
+            for call in candidates.into_iter().filter(|&call| !popular || self.on_own_object(call)) {
                 self.target(call, hops, &mut targets);
             }
         }
         let targets = std::sync::Arc::new(targets);
         self.targets.write().expect("no holder panics").insert(key, std::sync::Arc::clone(&targets));
         targets
+    }
+
+    /// Whether a call names what it calls, or calls a method of the object that it stands in.
+    fn on_own_object(&self, call: ExprRef) -> bool {
+        let facts = self.facts(call.file);
+        let ExprKind::Call { func, .. } = facts.expr(call.id).kind else { return false };
+        match facts.expr(func).kind {
+            ExprKind::Attribute { value, .. } => self.receiver_class(call.with(value)).is_some(),
+            _ => true,
+        }
     }
 
     fn target(&self, call: ExprRef, hops: u8, targets: &mut Targets) {
@@ -228,7 +248,7 @@ impl Lifecycle {
 
     /// Calls whose function is written with this last name, or with a name that it is imported as.
     fn calls_named(&self, name: &Name, found: &mut Vec<ExprRef>) {
-        for &file in self.mentions(name) {
+        for file in self.files_calling(name) {
             let facts = self.facts(file);
             let mut take = |ids: Option<&Vec<crate::facts::ExprId>>| {
                 for &id in ids.into_iter().flatten() {
@@ -242,24 +262,16 @@ impl Lifecycle {
             take(facts.loads.get(name));
             take(facts.attributes.get(name));
         }
-        for (file, id) in self.index().imports(name) {
-            let facts = self.facts(*file);
-            let alias = &facts.binding(*id).name;
-            if alias != name {
-                for &load in facts.loads.get(alias).into_iter().flatten() {
-                    if let Some(call) = facts.parent_expr(load)
-                        && matches!(facts.expr(call).kind, ExprKind::Call { func, .. } if func == load)
-                    {
-                        found.push(ExprRef { file: *file, id: call });
-                    }
+        for (file, alias) in self.aliases_of(name) {
+            let facts = self.facts(file);
+            for &load in facts.loads.get(alias).into_iter().flatten() {
+                if let Some(call) = facts.parent_expr(load)
+                    && matches!(facts.expr(call).kind, ExprKind::Call { func, .. } if func == load)
+                {
+                    found.push(ExprRef { file, id: call });
                 }
             }
         }
-    }
-
-    /// Files in which this name occurs as a read, an attribute or an import; sorted.
-    pub(super) fn mentions(&self, name: &str) -> &[FileId] {
-        self.index().mentions(name)
     }
 
     /// A class and those that inherit from it in the tree, as far as their bases are plain names; sorted.
@@ -272,15 +284,17 @@ impl Lifecycle {
         while index < found.len() {
             let at = found[index];
             index += 1;
-            let name = &self.facts(at.file).class(at.id).name;
-            for &candidate in self.index().based_on(name) {
+            let name = &self.outline(at.file).classes[at.id.index()].name;
+            for candidate in self.based_on(name) {
                 if found.contains(&candidate) {
                     continue;
                 }
-                let facts = self.facts(candidate.file);
-                let inherits = facts.class(candidate.id).bases.iter().any(|&base| {
-                    self.infer_within(ExprRef { file: candidate.file, id: base }, 0)
-                        .contains(&Value::Class(at))
+                let inherits = self.inherits_by_name(candidate, at).unwrap_or_else(|| {
+                    let facts = self.facts(candidate.file);
+                    facts.class(candidate.id).bases.iter().any(|&base| {
+                        self.infer_within(ExprRef { file: candidate.file, id: base }, 0)
+                            .contains(&Value::Class(at))
+                    })
                 });
                 if inherits {
                     found.push(candidate);
@@ -293,19 +307,23 @@ impl Lifecycle {
         found
     }
 
-    /// Writes to `self.attr` in the methods of a class, its bases and its heirs, in order.
+    /// Writes to `self.attr` in the methods of a class, its bases and its heirs (those of a framework's class apart), in order.
     pub fn self_writes(&self, class: ClassRef, attr: &str) -> Vec<(FileId, BindingId)> {
         let mut family = self.ancestry(class).inside.clone();
-        for &heir in self.heirs(class).iter() {
-            if !family.contains(&heir) {
-                family.push(heir);
+        let heirs = self.heirs(class);
+        if heirs.len() <= HEIRS {
+            for &heir in heirs.iter() {
+                if !family.contains(&heir) {
+                    family.push(heir);
+                }
             }
         }
         let mut files: Vec<FileId> = family.iter().map(|class| class.file).collect();
         files.sort_unstable();
         files.dedup();
         let mut found = Vec::new();
-        for file in files {
+        let word = word(attr);
+        for file in files.into_iter().filter(|&file| self.outline(file).writes(word)) {
             let facts = self.facts(file);
             for &id in facts.writes.get(attr).into_iter().flatten() {
                 let Some(target) = facts.binding(id).target else { continue };

@@ -169,13 +169,12 @@ impl Lifecycle {
                 )
             })
         };
-        self.mentions(&of.name).iter().any(|&file| {
+        self.files_using(&of.name).into_iter().any(|file| {
             let facts = self.facts(file);
             bare(facts, facts.loads.get(&of.name)) || bare(facts, facts.attributes.get(&of.name))
-        }) || self.index().imports(&of.name).iter().any(|(file, id)| {
-            let facts = self.facts(*file);
-            let alias = &facts.binding(*id).name;
-            *alias != of.name && bare(facts, facts.loads.get(alias))
+        }) || self.aliases_of(&of.name).any(|(file, alias)| {
+            let facts = self.facts(file);
+            bare(facts, facts.loads.get(alias))
         })
     }
 

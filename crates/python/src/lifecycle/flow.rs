@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Argument, CallSite, ClassRef, ExprRef, FileId, FunctionRef, Kind, Lifecycle, StmtRef, Value};
 use crate::facts::{
-    BindingId, BindingKind, Definition, ExprId, ExprKind, FunctionId, MODULE, Name, Parent, StmtKind,
+    BindingId, BindingKind, Definition, ExprId, ExprKind, FunctionId, MODULE, Name, Parent, StmtKind, word,
 };
 
 /// What is followed.
@@ -936,8 +936,12 @@ impl Tracer<'_> {
     fn loose_reads(&mut self, last: &str, name: &Name, element: bool) {
         let life = self.life;
         let keyed = name.starts_with('[');
-        let files = if keyed { life.index().keys(name) } else { life.index().attributes(name) };
-        for &file in files {
+        let files = if keyed { life.files_with(name).to_vec() } else { life.files_using(name) };
+        if files.len() > super::reads::POPULAR {
+            self.flow.doubt = true;
+            return;
+        }
+        for file in files {
             let facts = life.facts(file);
             let list = if keyed { facts.keys.get(name) } else { facts.attributes.get(name) };
             for &id in list.into_iter().flatten() {
@@ -953,7 +957,8 @@ impl Tracer<'_> {
             }
         }
         // `getattr(app.state, "pool", None)`.
-        for &file in life.index().getattr() {
+        let getattr = word("getattr");
+        for &file in life.files_with(name).iter().filter(|&&file| life.outline(file).uses(getattr)) {
             let facts = life.facts(file);
             for &id in facts.loads.get("getattr").into_iter().flatten() {
                 let Some(call) = facts.parent_expr(id) else { continue };
@@ -1089,7 +1094,7 @@ impl Tracer<'_> {
     fn fixture_users(&mut self, fixture: FunctionRef, element: bool) {
         let life = self.life;
         let name = life.fixture_name(fixture);
-        for file in life.files() {
+        for &file in life.files_with(&name) {
             let facts = life.facts(file);
             for (index, function) in facts.functions.iter().enumerate().skip(1) {
                 let Some(place) = function.params.iter().position(|param| param.name == *name) else {
@@ -1107,7 +1112,7 @@ impl Tracer<'_> {
     fn dependency_users(&mut self, function: FunctionRef, element: bool) {
         let life = self.life;
         let name = life.facts(function.file).function(function.id).name.clone();
-        for &file in life.mentions(&name) {
+        for file in life.files_using(&name) {
             let facts = life.facts(file);
             for &id in facts.loads.get(&name).into_iter().chain(facts.attributes.get(&name)).flatten() {
                 let Some(call) = facts.parent_expr(id) else { continue };

@@ -1,5 +1,7 @@
 //! Loop handles: the expressions that give a loop, and all that the tree does with it.
 
+use rustc_hash::FxHashSet;
+
 use super::{Argument, ExprRef, FileId, FunctionRef, Lifecycle, Place, Use, UseKind};
 use crate::facts::Name;
 
@@ -134,10 +136,6 @@ impl LoopHandle {
 impl Lifecycle {
     /// All loop handles, in the order of files and of the text.
     pub fn loops(&self) -> &[LoopHandle] {
-        self.loops.get_or_init(|| self.files().flat_map(|file| self.loops_of(file)).collect())
-    }
-
-    fn loops_of(&self, file: FileId) -> Vec<LoopHandle> {
         const WANTED: &[&str] = &[
             "new_event_loop",
             "get_event_loop",
@@ -145,10 +143,17 @@ impl Lifecycle {
             "SelectorEventLoop",
             "ProactorEventLoop",
         ];
+        self.loops.get_or_init(|| {
+            let wanted = WANTED.iter().copied().collect();
+            let files = self.files_with_any(WANTED.iter().copied());
+            files.into_iter().flat_map(|file| self.loops_of(file, &wanted)).collect()
+        })
+    }
+
+    fn loops_of(&self, file: FileId, wanted: &FxHashSet<&str>) -> Vec<LoopHandle> {
         let facts = self.facts(file);
-        let wanted = WANTED.iter().copied().collect();
         let mut found = Vec::new();
-        for id in super::site::written(facts, &wanted) {
+        for id in super::site::written(facts, wanted) {
             let site = ExprRef { file, id };
             let function = FunctionRef { file, id: facts.function_of(id) };
             let kind = self.callee_paths(site).iter().find_map(|path| {

@@ -1,197 +1,185 @@
-//! Where names occur over all files, made once when first asked for.
+//! From a name to where it is imported, inherited from or written, over all files.
+
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::{ClassRef, FileId, Lifecycle};
-use crate::facts::{BindingId, BindingKind, ClassId, ExprKind, Facts, Name};
+use crate::facts::{BindingId, BindingKind, ClassId, ExprKind, Name, word};
 
-/// Names of the tree and where they occur.
+/// What is kept of it.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    mentions: FxHashMap<Name, Vec<FileId>>,
-    attributes: FxHashMap<Name, Vec<FileId>>,
-    keys: FxHashMap<Name, Vec<FileId>>,
-    imports: FxHashMap<Name, Vec<(FileId, BindingId)>>,
-    based_on: FxHashMap<Name, Vec<ClassRef>>,
-    getattr: Vec<FileId>,
-    resolved: std::sync::OnceLock<Resolved>,
-    writes: FxHashMap<Name, Vec<(String, FileId, BindingId)>>,
+    stars: std::sync::OnceLock<FxHashMap<FileId, Vec<FileId>>>,
+    writes: std::sync::RwLock<FxHashMap<Name, Writes>>,
 }
 
-/// Imports by the file that they read from.
-#[derive(Debug, Default)]
-struct Resolved {
-    names: FxHashMap<(FileId, Name), Vec<(FileId, BindingId)>>,
-    stars: FxHashMap<FileId, Vec<FileId>>,
-}
+/// Writes to one attribute or key: the last part of the object, and the binding; by file.
+type Writes = Arc<[(String, FileId, BindingId)]>;
 
-impl Resolved {
-    fn new(life: &Lifecycle, imports: &FxHashMap<Name, Vec<(FileId, BindingId)>>) -> Self {
-        let mut resolved = Self::default();
-        for (name, list) in imports {
-            for &(file, id) in list {
-                if let BindingKind::ImportFrom { level, module, .. } = &life.facts(file).binding(id).kind
-                    && let Some(target) = life.imported_file(file, *level, module)
-                    && target != file
-                {
-                    resolved.names.entry((target, name.clone())).or_default().push((file, id));
-                }
-            }
-        }
-        for file in life.files() {
-            for (level, module) in &life.facts(file).stars {
-                if let Some(target) = life.imported_file(file, *level, module)
-                    && target != file
-                {
-                    resolved.stars.entry(target).or_default().push(file);
-                }
-            }
-        }
-        resolved
-    }
-}
-
-impl Index {
-    fn resolved(&self, life: &Lifecycle) -> &Resolved {
-        self.resolved.get_or_init(|| Resolved::new(life, &self.imports))
+impl Lifecycle {
+    /// Files that read this name, as a variable or an attribute, or import it; sorted.
+    pub(super) fn files_using(&self, name: &str) -> Vec<FileId> {
+        let word = word(name);
+        self.files_with(name).iter().copied().filter(|&file| self.outline(file).uses(word)).collect()
     }
 
-    /// Bindings by `from … import name` that read from this file; sorted by file.
-    pub fn imported_from(&self, life: &Lifecycle, file: FileId, name: &Name) -> &[(FileId, BindingId)] {
-        self.resolved(life).names.get(&(file, name.clone())).map_or(&[], Vec::as_slice)
+    /// Other files that import a name from this file; sorted.
+    pub fn importers<'l>(&'l self, file: FileId, name: &'l str) -> impl Iterator<Item = FileId> + 'l {
+        let of = &self.files[file.index()];
+        let last = of.module.rsplit('.').next().unwrap_or_default();
+        self.files_with(name).iter().copied().filter(move |&from| {
+            from != file
+                && self.outline(from).imports.iter().any(|import| {
+                    import.name == *name
+                        && (import.module.is_empty() || import.module.ends_with(last))
+                        && self.imported_file(from, import.level, &import.module) == Some(file)
+                })
+        })
+    }
+
+    /// What those imports bind.
+    pub(super) fn bound_by_import(&self, from: FileId, file: FileId, name: &str) -> Vec<BindingId> {
+        let reads = |kind: &BindingKind| {
+            matches!(kind, BindingKind::ImportFrom { level, module, name: imported }
+                if imported == name && self.imported_file(from, *level, module) == Some(file))
+        };
+        let bindings = self.facts(from).bindings.iter().enumerate();
+        bindings.filter(|(_, of)| reads(&of.kind)).map(|(number, _)| BindingId::new(number)).collect()
     }
 
     /// Files that import all of this file's names with `*`; sorted.
-    pub fn stars(&self, life: &Lifecycle, file: FileId) -> &[FileId] {
-        self.resolved(life).stars.get(&file).map_or(&[], Vec::as_slice)
-    }
-
-    fn new(life: &Lifecycle) -> Self {
-        let mut index = Self::default();
-        for file in life.files() {
-            let facts = life.facts(file);
-            for function in facts.functions.iter().skip(1) {
-                index.mentions.entry(function.name.clone()).or_default();
-            }
-            for class in &facts.classes {
-                index.mentions.entry(class.name.clone()).or_default();
-            }
-        }
-        for file in life.files() {
-            let facts = life.facts(file);
-            let mut mention = |name: &Name| {
-                if let Some(list) = index.mentions.get_mut(name)
-                    && list.last() != Some(&file)
-                {
-                    list.push(file);
-                }
-            };
-            facts.loads.keys().chain(facts.attributes.keys()).for_each(&mut mention);
-            for (number, binding) in facts.bindings.iter().enumerate() {
-                if let BindingKind::ImportFrom { name, .. } = &binding.kind {
-                    mention(name);
-                    index.imports.entry(name.clone()).or_default().push((file, BindingId::new(number)));
-                }
-            }
-            for name in facts.attributes.keys() {
-                index.attributes.entry(name.clone()).or_default().push(file);
-            }
-            for name in facts.keys.keys() {
-                index.keys.entry(name.clone()).or_default().push(file);
-            }
-            for (name, ids) in &facts.writes {
-                for &id in ids {
-                    let Some(target) = facts.binding(id).target else { continue };
-                    let (ExprKind::Attribute { value, .. } | ExprKind::Subscript { value, .. }) =
-                        facts.expr(target).kind
-                    else {
-                        continue;
-                    };
-                    let receiver = super::ExprRef { file, id: value };
-                    if life.receiver_class(receiver).is_none()
-                        && let Some(last) = life.last_part(receiver)
+    pub(super) fn stars_of(&self, file: FileId) -> &[FileId] {
+        let stars = self.index.stars.get_or_init(|| {
+            let mut stars: FxHashMap<FileId, Vec<FileId>> = FxHashMap::default();
+            for from in self.files() {
+                for (level, module) in &self.outline(from).stars {
+                    if let Some(target) = self.imported_file(from, *level, module)
+                        && target != from
                     {
-                        index.writes.entry(name.clone()).or_default().push((last, file, id));
+                        stars.entry(target).or_default().push(from);
                     }
                 }
             }
-            if facts.loads.contains_key("getattr") {
-                index.getattr.push(file);
+            stars
+        });
+        stars.get(&file).map_or(&[], Vec::as_slice)
+    }
+
+    /// Files that import this name as another one, with that; sorted.
+    pub(super) fn aliases_of<'l>(&'l self, name: &'l str) -> impl Iterator<Item = (FileId, &'l Name)> {
+        self.files_with(name).iter().flat_map(move |&file| {
+            self.outline(file)
+                .imports
+                .iter()
+                .filter(move |import| import.name == *name)
+                .filter_map(move |import| Some((file, import.alias.as_ref()?)))
+        })
+    }
+
+    /// Classes one of whose bases is written with this last name, or with one that it is imported as; sorted.
+    pub(super) fn based_on(&self, name: &str) -> Vec<ClassRef> {
+        let word = word(name);
+        let mut found = Vec::new();
+        for &file in self.files_with(name) {
+            let outline = self.outline(file);
+            if outline.bases.binary_search(&word).is_err() {
+                continue;
             }
-            for (number, class) in facts.classes.iter().enumerate() {
-                for &base in &class.bases {
-                    if let Some(name) = last_name(facts, base) {
-                        index
-                            .based_on
-                            .entry(name.clone())
-                            .or_default()
-                            .push(ClassRef { file, id: ClassId::new(number) });
-                        // A base that was imported under another name.
-                        for &id in facts.scopes[0].get(name).into_iter().flatten() {
-                            if let BindingKind::ImportFrom { name: imported, .. } = &facts.binding(id).kind
-                                && imported != name
-                            {
-                                index
-                                    .based_on
-                                    .entry(imported.clone())
-                                    .or_default()
-                                    .push(ClassRef { file, id: ClassId::new(number) });
-                            }
-                        }
-                    }
+            let aliases: Vec<&Name> = outline
+                .imports
+                .iter()
+                .filter(|import| import.name == *name)
+                .filter_map(|import| import.alias.as_ref())
+                .collect();
+            for (number, class) in outline.classes.iter().enumerate() {
+                let mut based = class.bases.iter().map(|base| base.rsplit('.').next().unwrap_or(base));
+                if based.any(|base| base == name || aliases.iter().any(|alias| **alias == *base)) {
+                    found.push(ClassRef { file, id: ClassId::new(number) });
                 }
             }
         }
-        index
+        found
     }
 
-    /// Files in which the name of a function or class of the tree is read, an attribute, or imported; sorted.
-    pub fn mentions(&self, name: &str) -> &[FileId] {
-        self.mentions.get(name).map_or(&[], Vec::as_slice)
+    /// Classes of this name; in order.
+    pub fn classes_named<'l>(&'l self, name: &'l str) -> impl Iterator<Item = ClassRef> + 'l {
+        self.files_with(name).iter().flat_map(move |&file| {
+            let classes = self.outline(file).classes.iter().enumerate();
+            classes
+                .filter(move |(_, class)| class.name == *name)
+                .map(move |(number, _)| ClassRef { file, id: ClassId::new(number) })
+        })
     }
 
-    /// Files that have an attribute of this name; sorted.
-    pub fn attributes(&self, name: &str) -> &[FileId] {
-        self.attributes.get(name).map_or(&[], Vec::as_slice)
+    /// Whether a class inherits from another, where the names of its bases say so for certain: names that the module imports or
+    /// has a class of, once.
+    pub(super) fn inherits_by_name(&self, class: ClassRef, from: ClassRef) -> Option<bool> {
+        let of = &self.outline(class.file).classes[class.id.index()];
+        let mut inherits = false;
+        for base in &of.bases {
+            if !of.top || base.is_empty() || base.contains('.') {
+                return None;
+            }
+            let meant = self.class_named(class.file, base, 0)?;
+            inherits |= meant == Some(from) && meant != Some(class);
+        }
+        Some(inherits)
     }
 
-    /// Files that have a subscript with this key; sorted.
-    pub fn keys(&self, name: &str) -> &[FileId] {
-        self.keys.get(name).map_or(&[], Vec::as_slice)
+    /// The class that a name of a module means: one of the tree, or none. Nothing where that is not certain.
+    fn class_named(&self, file: FileId, name: &str, depth: u8) -> Option<Option<ClassRef>> {
+        let outline = self.outline(file);
+        let own = outline.classes.iter().enumerate().filter(|(_, class)| class.name == *name);
+        let mut own = own.map(|(number, _)| ClassRef { file, id: ClassId::new(number) });
+        let mut imports =
+            outline.imports.iter().filter(|import| *import.alias.as_ref().unwrap_or(&import.name) == *name);
+        match (own.next(), own.next(), imports.next(), imports.next()) {
+            (Some(class), None, None, _) => outline.classes[class.id.index()].top.then_some(Some(class)),
+            (None, _, Some(import), None) if depth < 5 => {
+                match self.imported_file(file, import.level, &import.module) {
+                    Some(target) => self.class_named(target, &import.name, depth + 1),
+                    None => Some(None),
+                }
+            }
+            _ => None,
+        }
     }
 
-    /// Bindings by `from … import name`; sorted by file.
-    pub fn imports(&self, name: &str) -> &[(FileId, BindingId)] {
-        self.imports.get(name).map_or(&[], Vec::as_slice)
-    }
-
-    /// Classes one of whose bases is written with this last name; sorted.
-    pub fn based_on(&self, name: &str) -> &[ClassRef] {
-        self.based_on.get(name).map_or(&[], Vec::as_slice)
-    }
-
-    /// Writes to this attribute or key of an object that is not the method's own: the last part of the receiver, and the
-    /// binding; by file.
-    pub fn writes(&self, name: &str) -> &[(String, FileId, BindingId)] {
-        self.writes.get(name).map_or(&[], Vec::as_slice)
-    }
-
-    /// Files that call `getattr`; sorted.
-    pub fn getattr(&self) -> &[FileId] {
-        &self.getattr
+    /// Writes to this attribute or key of an object that is not the method's own.
+    pub(super) fn written(&self, name: &Name, last: &str) -> Vec<(FileId, BindingId)> {
+        if let Some(found) = self.index.writes.read().expect("no holder panics").get(name) {
+            return of_last(found, last);
+        }
+        let written = word(name);
+        let mut found = Vec::new();
+        for &file in self.files_with(name) {
+            if !self.outline(file).writes_of_others(written) {
+                continue;
+            }
+            let facts = self.facts(file);
+            for &id in facts.writes.get(name).into_iter().flatten() {
+                let Some(target) = facts.binding(id).target else { continue };
+                let (ExprKind::Attribute { value, .. } | ExprKind::Subscript { value, .. }) =
+                    facts.expr(target).kind
+                else {
+                    continue;
+                };
+                let receiver = super::ExprRef { file, id: value };
+                if self.receiver_class(receiver).is_none()
+                    && let Some(last) = self.last_part(receiver)
+                {
+                    found.push((last, file, id));
+                }
+            }
+        }
+        let found: Writes = found.into();
+        let those = of_last(&found, last);
+        self.index.writes.write().expect("no holder panics").insert(name.clone(), found);
+        those
     }
 }
 
-fn last_name(facts: &Facts, base: crate::facts::ExprId) -> Option<&Name> {
-    match &facts.expr(base).kind {
-        ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => Some(name),
-        ExprKind::Subscript { value, .. } => last_name(facts, *value),
-        _ => None,
-    }
-}
-
-impl Lifecycle {
-    pub(super) fn index(&self) -> &Index {
-        self.index.get_or_init(|| Index::new(self))
-    }
+fn of_last(writes: &Writes, last: &str) -> Vec<(FileId, BindingId)> {
+    writes.iter().filter(|(of, ..)| of == last).map(|(_, file, id)| (*file, *id)).collect()
 }

@@ -247,7 +247,7 @@ impl Inference<'_> {
         }
         let mut outside = None;
         for (level, module) in &facts.stars {
-            let Some(module) = absolute(facts, *level, module) else { continue };
+            let Some(module) = absolute(&facts.module, facts.package, *level, module) else { continue };
             match self.life.modules.find(&module, file) {
                 Some(target) if target != file => {
                     let values = self.member_of_module(target, name, hops);
@@ -335,7 +335,9 @@ impl Inference<'_> {
 
     fn imported(&mut self, file: FileId, level: u32, module: &str, name: &str, hops: u8) -> Vec<Value> {
         let facts = self.life.facts(file);
-        let Some(module) = absolute(facts, level, module) else { return vec![Value::Unknown] };
+        let Some(module) = absolute(&facts.module, facts.package, level, module) else {
+            return vec![Value::Unknown];
+        };
         let full = if module.is_empty() { name.to_owned() } else { format!("{module}.{name}") };
         match self.life.modules.find(&module, file) {
             Some(target) if target != file => {
@@ -553,16 +555,10 @@ impl Inference<'_> {
 
     /// What is written to `….state.x` anywhere, for a read of `….state.x`: receivers agree in their last part.
     fn loose_writes(&mut self, receiver: ExprRef, name: &Name, hops: u8) -> Vec<Value> {
-        let written = self.life.index().writes(name);
-        if written.is_empty() {
-            return Vec::new();
-        }
         let Some(last) = self.life.last_part(receiver) else { return Vec::new() };
         let mut found = Vec::new();
-        for (writer, file, id) in written {
-            if *writer == last {
-                found.extend(self.binding(*file, *id, hops));
-            }
+        for (file, id) in self.life.written(name, &last) {
+            found.extend(self.binding(file, id, hops));
         }
         found
     }
@@ -995,7 +991,11 @@ impl Inference<'_> {
 
     /// For a library's object known by its annotation alone: the objects of that class that callers give.
     fn say_which(&mut self, function: FunctionRef, index: usize, found: &mut Vec<Value>, hops: u8) {
-        let vague = |value: &Value| matches!(value, Value::Instance(Kind::External(_), None));
+        // Which of them it is matters to what the catalogue knows.
+        let vague = |value: &Value| {
+            matches!(value, Value::Instance(Kind::External(class), None)
+                if self.life.catalogue().knows_package_of(class))
+        };
         if hops == 0 || !found.iter().any(vague) {
             return;
         }

@@ -1,7 +1,7 @@
 //! All files linked: the life of the loop in a source tree.
 //!
-//! [`Lifecycle::read`] lowers every file in parallel and links them. What is asked of it is computed when asked, and
-//! kept: [`infer`] goes backwards (what may this expression be?), [`flow`] forwards (where does this object go?),
+//! [`Lifecycle::read`] parses every file in parallel and links their outlines. What is asked of it is computed when asked,
+//! and kept: facts of a file ([`vocabulary`] says which files are worth asking), [`infer`] goes backwards (what may this expression be?), [`flow`] forwards (where does this object go?),
 //! [`call`] joins calls to what they call, [`run`] finds where loops start and end, [`context`] under which of them a
 //! function runs, [`ends`] on which ways out of a function an object is still open, [`site`] lists the objects.
 //!
@@ -11,6 +11,7 @@ mod call;
 mod context;
 mod ends;
 mod expected;
+mod file;
 mod flow;
 mod ground;
 mod handle;
@@ -26,6 +27,8 @@ mod site;
 mod suite;
 mod task;
 mod value;
+mod vocabulary;
+mod wanted;
 
 use std::sync::{Arc, RwLock};
 
@@ -34,7 +37,10 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::catalogue::Catalogue;
-use crate::facts::{Facts, Name};
+use crate::facts::{Facts, Name, Outline, SyntaxError};
+use file::File;
+use vocabulary::Vocabulary;
+use wanted::Wanted;
 
 pub use call::{Argument, CallSite};
 
@@ -65,8 +71,8 @@ type Callers = FxHashMap<(FunctionRef, u8), Arc<[CallSite]>>;
 /// A tree of Python files, linked.
 #[derive(Debug)]
 pub struct Lifecycle {
-    files: Vec<Arc<Facts>>,
-    texts: Vec<Arc<str>>,
+    files: Vec<Arc<File>>,
+    vocabulary: Vocabulary,
     /// Configuration files, sorted by path; they follow the Python files in the order of [`FileId`].
     configs: Vec<(Arc<Facts>, Arc<str>)>,
     modules: Modules,
@@ -75,10 +81,10 @@ pub struct Lifecycle {
     values: RwLock<FxHashMap<(ExprRef, u8), Values>>,
     targets: RwLock<FxHashMap<(Name, u8), Arc<call::Targets>>>,
     callers: RwLock<Callers>,
-    index: std::sync::OnceLock<index::Index>,
+    index: index::Index,
     heirs: RwLock<FxHashMap<ClassRef, Arc<[ClassRef]>>>,
     ancestries: RwLock<FxHashMap<ClassRef, Arc<Ancestry>>>,
-    module_attributes: RwLock<FxHashMap<Name, reads::OfModules>>,
+    module_attributes: RwLock<FxHashMap<Name, Arc<reads::OfModules>>>,
     reads: RwLock<FxHashMap<Place, Arc<reads::Reads>>>,
     callings: RwLock<FxHashMap<FunctionRef, Arc<context::Calling>>>,
     memory: RwLock<FxHashMap<std::any::TypeId, Arc<dyn std::any::Any + Send + Sync>>>,
@@ -90,21 +96,25 @@ pub struct Lifecycle {
     loops: std::sync::OnceLock<Vec<LoopHandle>>,
 }
 
+/// Of a tree with no more files than this, facts of all are made while they are parsed.
+const SMALL: usize = 400;
+
 impl Lifecycle {
     /// Reads and links all files of a tree.
     pub fn read(tree: &Tree) -> Self {
+        let catalogue = Catalogue::new(&tree.settings.resources);
+        let small = tree.files.len() <= SMALL;
+        let wanted = Wanted::new(&catalogue);
         let files = tree
             .files
             .par_iter()
             .map(|file| {
-                let (module, package) = module::name(&file.path);
-                Arc::new(crate::facts::lower(&file.path, &module, package, &file.text))
+                Arc::new(File::read(&file.path, &file.text, |outline| small || wanted.likely(outline)))
             })
             .collect();
-        let texts = tree.files.iter().map(|file| Arc::clone(&file.text)).collect();
         let mut configs: Vec<_> = tree.configs.iter().map(config).collect();
         configs.sort_by(|left, right| left.0.path.cmp(&right.0.path));
-        Self::link(files, texts, configs, tree.settings.clone())
+        Self::link(files, configs, tree.settings.clone(), catalogue)
     }
 
     /// The same tree with some files' texts changed (paths not in it are added); the other files are not read again. Of
@@ -112,7 +122,6 @@ impl Lifecycle {
     #[must_use]
     pub fn with_changes(&self, changes: &[(String, Arc<str>)]) -> Self {
         let mut files = self.files.clone();
-        let mut texts = self.texts.clone();
         let mut configs = self.configs.clone();
         let mut settings = self.settings.clone();
         for (path, text) in changes {
@@ -130,39 +139,34 @@ impl Lifecycle {
                 }
                 continue;
             }
-            let (module, package) = module::name(path);
-            let facts = Arc::new(crate::facts::lower(path, &module, package, text));
+            let read = Arc::new(File::read(path, text, |_| true));
             match files.binary_search_by(|file| file.path.as_str().cmp(path)) {
-                Ok(index) => {
-                    files[index] = facts;
-                    texts[index] = Arc::clone(text);
-                }
-                Err(index) => {
-                    files.insert(index, facts);
-                    texts.insert(index, Arc::clone(text));
-                }
+                Ok(index) => files[index] = read,
+                Err(index) => files.insert(index, read),
             }
         }
-        Self::link(files, texts, configs, settings)
+        let catalogue = Catalogue::new(&settings.resources);
+        Self::link(files, configs, settings, catalogue)
     }
 
     /// The same tree under other settings.
     #[must_use]
     pub fn with_settings(&self, settings: Settings) -> Self {
-        Self::link(self.files.clone(), self.texts.clone(), self.configs.clone(), settings)
+        let catalogue = Catalogue::new(&settings.resources);
+        Self::link(self.files.clone(), self.configs.clone(), settings, catalogue)
     }
 
     fn link(
-        files: Vec<Arc<Facts>>,
-        texts: Vec<Arc<str>>,
+        files: Vec<Arc<File>>,
         configs: Vec<(Arc<Facts>, Arc<str>)>,
         settings: Settings,
+        catalogue: Catalogue,
     ) -> Self {
         let modules = Modules::new(&files);
-        let catalogue = Catalogue::new(&settings.resources);
+        let vocabulary = Vocabulary::new(&files);
         Self {
             files,
-            texts,
+            vocabulary,
             configs,
             modules,
             settings,
@@ -170,7 +174,7 @@ impl Lifecycle {
             values: RwLock::default(),
             targets: RwLock::default(),
             callers: RwLock::default(),
-            index: std::sync::OnceLock::new(),
+            index: index::Index::default(),
             heirs: RwLock::default(),
             ancestries: RwLock::default(),
             module_attributes: RwLock::default(),
@@ -200,12 +204,36 @@ impl Lifecycle {
 
     /// Facts of a file; a configuration file has only its path and lines.
     pub fn facts(&self, file: FileId) -> &Facts {
-        self.files.get(file.index()).unwrap_or_else(|| &self.configs[file.index() - self.files.len()].0)
+        match self.files.get(file.index()) {
+            Some(file) => file.facts(),
+            None => &self.configs[file.index() - self.files.len()].0,
+        }
+    }
+
+    /// Path of a file in the tree.
+    pub fn path(&self, file: FileId) -> &str {
+        match self.files.get(file.index()) {
+            Some(file) => &file.path,
+            None => &self.configs[file.index() - self.files.len()].0.path,
+        }
+    }
+
+    /// What the parser could not read of a Python file.
+    pub fn errors(&self, file: FileId) -> &[SyntaxError] {
+        self.files.get(file.index()).map_or(&[], |file| &file.outline.errors)
+    }
+
+    /// What is known of a Python file without its facts.
+    pub fn outline(&self, file: FileId) -> &Outline {
+        &self.files[file.index()].outline
     }
 
     /// Text of a file.
     pub fn text(&self, file: FileId) -> &Arc<str> {
-        self.texts.get(file.index()).unwrap_or_else(|| &self.configs[file.index() - self.files.len()].1)
+        match self.files.get(file.index()) {
+            Some(file) => &file.text,
+            None => &self.configs[file.index() - self.files.len()].1,
+        }
     }
 
     /// The configuration file at this path; it can be a place of a finding, but is not among [`Lifecycle::files`].
@@ -241,29 +269,14 @@ impl Lifecycle {
 
     /// The file of the tree that `from module import …` with so many dots reads from.
     pub fn imported_file(&self, file: FileId, level: u32, module: &str) -> Option<FileId> {
-        let module = module::absolute(self.facts(file), level, module)?;
+        let of = &self.files[file.index()];
+        let module = module::absolute(&of.module, of.package, level, module)?;
         self.modules.find(&module, file)
     }
 
     /// Source text of an expression.
     pub fn source(&self, expr: ExprRef) -> &str {
-        &self.texts[expr.file.index()][self.facts(expr.file).expr(expr.id).range]
-    }
-
-    /// All functions of the tree, lambdas and modules too.
-    pub fn functions(&self) -> impl Iterator<Item = FunctionRef> + '_ {
-        self.files().flat_map(|file| {
-            (0..self.facts(file).functions.len())
-                .map(move |index| FunctionRef { file, id: crate::facts::FunctionId::new(index) })
-        })
-    }
-
-    /// All classes of the tree.
-    pub fn classes(&self) -> impl Iterator<Item = ClassRef> + '_ {
-        self.files().flat_map(|file| {
-            (0..self.facts(file).classes.len())
-                .map(move |index| ClassRef { file, id: crate::facts::ClassId::new(index) })
-        })
+        &self.files[expr.file.index()].text[self.facts(expr.file).expr(expr.id).range]
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::FileId;
-use crate::facts::{Facts, Name};
+use super::file::File;
+use crate::facts::Name;
 
 /// Dotted name of a file by its whole path, and whether it is a package's `__init__.py`.
 pub(super) fn name(path: &str) -> (String, bool) {
@@ -25,17 +26,17 @@ pub struct Modules {
 }
 
 impl Modules {
-    pub(super) fn new(files: &[Arc<Facts>]) -> Self {
+    pub(super) fn new(files: &[Arc<File>]) -> Self {
         let packages: rustc_hash::FxHashSet<&str> =
-            files.iter().filter(|facts| facts.package).map(|facts| facts.module.as_str()).collect();
+            files.iter().filter(|file| file.package).map(|file| file.module.as_str()).collect();
         let mut by_name: FxHashMap<Name, Vec<FileId>> = FxHashMap::default();
-        for (index, facts) in files.iter().enumerate() {
+        for (index, of) in files.iter().enumerate() {
             let file = FileId::new(index);
-            let full = facts.module.as_str();
+            let full = of.module.as_str();
             if full.is_empty() {
                 continue;
             }
-            by_name.entry(facts.module.clone()).or_default().push(file);
+            by_name.entry(of.module.clone()).or_default().push(file);
             let mut start = 0;
             while let Some(dot) = full[start..].find('.') {
                 // A folder with an `__init__.py` is no root: what is below is imported through it.
@@ -47,7 +48,7 @@ impl Modules {
                 by_name.entry(Name::new(&full[start..])).or_default().push(file);
             }
         }
-        Self { by_name, paths: files.iter().map(|facts| facts.path.clone()).collect() }
+        Self { by_name, paths: files.iter().map(|file| file.path.clone()).collect() }
     }
 
     /// The file that `import name` means when it stands in `from`: of several the one with the longest folder in common.
@@ -68,13 +69,13 @@ impl Modules {
     }
 }
 
-/// The absolute module that `level` dots and `module` mean in this file.
-pub(super) fn absolute(facts: &Facts, level: u32, module: &str) -> Option<String> {
+/// The absolute module that `level` dots and `module` mean in the module `own`, which may be a package.
+pub(super) fn absolute(own: &str, package: bool, level: u32, module: &str) -> Option<String> {
     if level == 0 {
         return Some(module.to_owned());
     }
-    let mut base: &str = facts.module.as_str();
-    let up = if facts.package { level - 1 } else { level };
+    let mut base = own;
+    let up = if package { level - 1 } else { level };
     for _ in 0..up {
         base = match base.rfind('.') {
             Some(dot) => &base[..dot],
@@ -92,7 +93,8 @@ pub(super) fn absolute(facts: &Facts, level: u32, module: &str) -> Option<String
 impl super::Lifecycle {
     /// The absolute module that an import with `level` dots means in a file.
     pub fn absolute_module(&self, file: FileId, level: u32, module: &str) -> Option<String> {
-        absolute(self.facts(file), level, module)
+        let of = &self.files[file.index()];
+        absolute(&of.module, of.package, level, module)
     }
 }
 
@@ -104,22 +106,18 @@ mod tests {
     fn names_and_relative_imports() {
         assert_eq!(name("app/db.py"), ("app.db".into(), false));
         assert_eq!(name("app/__init__.py"), ("app".into(), true));
-        let facts = crate::facts::lower("app/web/main.py", "app.web.main", false, "");
-        assert_eq!(absolute(&facts, 1, "routes").as_deref(), Some("app.web.routes"));
-        assert_eq!(absolute(&facts, 2, "db").as_deref(), Some("app.db"));
-        assert_eq!(absolute(&facts, 2, "").as_deref(), Some("app"));
-        let package = crate::facts::lower("app/__init__.py", "app", true, "");
-        assert_eq!(absolute(&package, 1, "db").as_deref(), Some("app.db"));
+        let absolute = |level, module| absolute("app.web.main", false, level, module);
+        assert_eq!(absolute(1, "routes").as_deref(), Some("app.web.routes"));
+        assert_eq!(absolute(2, "db").as_deref(), Some("app.db"));
+        assert_eq!(absolute(2, "").as_deref(), Some("app"));
+        assert_eq!(super::absolute("app", true, 1, "db").as_deref(), Some("app.db"));
     }
 
     #[test]
     fn a_source_folder_is_a_root() {
-        let files: Vec<Arc<Facts>> = ["src/shop/__init__.py", "src/shop/db.py", "tests/test_db.py"]
+        let files: Vec<Arc<File>> = ["src/shop/__init__.py", "src/shop/db.py", "tests/test_db.py"]
             .iter()
-            .map(|path| {
-                let (module, package) = name(path);
-                Arc::new(crate::facts::lower(path, &module, package, ""))
-            })
+            .map(|path| Arc::new(File::read(path, &"".into(), |_| true)))
             .collect();
         let modules = Modules::new(&files);
         assert_eq!(modules.find("shop.db", FileId::new(2)), Some(FileId::new(1)));

@@ -7,11 +7,18 @@ use rustc_hash::FxHashSet;
 use super::{ClassRef, ExprRef, FileId, FunctionRef, Kind, Lifecycle, Lookup, Place, Value};
 use crate::facts::{ExprKind, MODULE, Name, Parent, StmtKind};
 
-/// An attribute that more other objects have than this is not looked for on each of them.
-const POPULAR: usize = 600;
+/// An attribute that is read on more other objects than this is looked for on none of them; a global that more files import
+/// is followed into none.
+pub(super) const POPULAR: usize = 400;
 
-/// Attributes of modules, each with the module's file.
-pub(super) type OfModules = Arc<Vec<(FileId, ExprRef)>>;
+/// Reads of one attribute of modules.
+#[derive(Debug)]
+pub(super) struct OfModules {
+    /// Each with the module's file.
+    reads: Vec<(FileId, ExprRef)>,
+    /// There may be more.
+    more: bool,
+}
 
 /// Reads of one place.
 #[derive(Debug, Default)]
@@ -45,54 +52,63 @@ impl Lifecycle {
         }
         let mut reads = Reads { exprs: self.loads_of(file, MODULE, name), ..Reads::default() };
         // `from module import name` and `module.name` in other files; what they bind is a place of its own.
-        for &(other, id) in self.index().imported_from(self, file, name) {
-            let binding = self.facts(other).binding(id);
-            reads.places.push(if binding.function == MODULE && binding.class.is_none() {
-                Place::Global(other, binding.name.clone())
-            } else {
-                Place::Local(FunctionRef { file: other, id: binding.function }, binding.name.clone())
-            });
+        let importers: Vec<FileId> = self.importers(file, name).take(POPULAR + 1).collect();
+        let everybody = importers.len() > POPULAR;
+        for other in importers.into_iter().filter(|_| !everybody) {
+            for id in self.bound_by_import(other, file, name) {
+                let binding = self.facts(other).binding(id);
+                reads.places.push(if binding.function == MODULE && binding.class.is_none() {
+                    Place::Global(other, binding.name.clone())
+                } else {
+                    Place::Local(FunctionRef { file: other, id: binding.function }, binding.name.clone())
+                });
+            }
         }
-        for &other in self.index().stars(self, file) {
+        for &other in self.stars_of(file) {
             reads.places.push(Place::Global(other, name.clone()));
         }
         let attributes = self.module_attributes(name);
-        reads.exprs.extend(attributes.iter().filter(|(target, _)| *target == file).map(|(_, read)| *read));
-        reads.more = attributes.len() > POPULAR;
+        reads
+            .exprs
+            .extend(attributes.reads.iter().filter(|(target, _)| *target == file).map(|(_, read)| *read));
+        reads.more = attributes.more || everybody;
         let reads = Arc::new(reads);
         self.reads.write().expect("no holder panics").insert(key, Arc::clone(&reads));
         reads
     }
 
     /// Attributes of this name whose object is a module of the tree, with the module's file.
-    fn module_attributes(&self, name: &Name) -> OfModules {
+    fn module_attributes(&self, name: &Name) -> Arc<OfModules> {
         if let Some(found) = self.module_attributes.read().expect("no holder panics").get(name) {
             return Arc::clone(found);
         }
-        let mut found = Vec::new();
-        let mut asked = 0;
-        for &other in self.index().attributes(name) {
+        let mut asked = Vec::new();
+        let files = self.files_using(name);
+        let everybody = files.len() > POPULAR;
+        for other in files.into_iter().filter(|_| !everybody) {
             let facts = self.facts(other);
             for &id in facts.attributes.get(name).into_iter().flatten() {
                 let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { continue };
                 let receiver = ExprRef { file: other, id: value };
                 // A module is a name that an import binds, or a dotted one.
-                if asked > POPULAR || facts.dotted(value).is_none() || self.receiver_class(receiver).is_some()
-                {
-                    continue;
-                }
-                asked += 1;
-                for value in self.infer(receiver).iter() {
-                    if let Value::Module(module) = value
-                        && let Some(target) = self.modules().find(module, other)
-                        && target != other
-                    {
-                        found.push((target, ExprRef { file: other, id }));
-                    }
+                if facts.dotted(value).is_some() && self.receiver_class(receiver).is_none() {
+                    asked.push((receiver, ExprRef { file: other, id }));
                 }
             }
         }
-        let found = Arc::new(found);
+        let more = everybody || asked.len() > POPULAR;
+        let mut found = Vec::new();
+        for (receiver, read) in asked.into_iter().filter(|_| !more) {
+            for value in self.infer(receiver).iter() {
+                if let Value::Module(module) = value
+                    && let Some(target) = self.modules().find(module, read.file)
+                    && target != read.file
+                {
+                    found.push((target, read));
+                }
+            }
+        }
+        let found = Arc::new(OfModules { reads: found, more });
         self.module_attributes.write().expect("no holder panics").insert(name.clone(), Arc::clone(&found));
         found
     }
@@ -107,8 +123,14 @@ impl Lifecycle {
         let ancestry = self.ancestry(class);
         let family: FxHashSet<ClassRef> =
             ancestry.inside.iter().chain(self.heirs(class).iter()).copied().collect();
-        let mut asked = 0;
-        for &file in self.index().attributes(name) {
+        let mut asked = Vec::new();
+        let mut files = self.files_using(name);
+        let everybody = files.len() > POPULAR;
+        if everybody {
+            let own: FxHashSet<FileId> = family.iter().map(|class| class.file).collect();
+            files.retain(|file| own.contains(file));
+        }
+        for file in files {
             let facts = self.facts(file);
             for &id in facts.attributes.get(name).into_iter().flatten() {
                 let ExprKind::Attribute { value, .. } = facts.expr(id).kind else { continue };
@@ -122,18 +144,17 @@ impl Lifecycle {
                     reads.exprs.push(read);
                     continue;
                 }
-                asked += 1;
-                if asked > POPULAR {
-                    reads.more = true;
-                    continue;
-                }
-                let matches = self.infer(receiver).iter().any(|value| match value {
-                    Value::Instance(Kind::Class(of), _) | Value::Class(of) => family.contains(of),
-                    _ => false,
-                });
-                if matches {
-                    reads.exprs.push(read);
-                }
+                asked.push((receiver, read));
+            }
+        }
+        reads.more = everybody || asked.len() > POPULAR;
+        for (receiver, read) in asked.into_iter().filter(|_| !reads.more) {
+            let matches = self.infer(receiver).iter().any(|value| match value {
+                Value::Instance(Kind::Class(of), _) | Value::Class(of) => family.contains(of),
+                _ => false,
+            });
+            if matches {
+                reads.exprs.push(read);
             }
         }
         // A class attribute read by its bare name in the class's own body.

@@ -38,6 +38,9 @@ pub enum RunKind {
     Serve,
 }
 
+/// Methods that say by their name alone what they are.
+const BY_NAME: [&str; 4] = ["run_polling", "run_webhook", "run_until_complete", "run_forever"];
+
 impl Lifecycle {
     /// All runs, in the order of files and of the text.
     pub fn runs(&self) -> &[Run] {
@@ -51,9 +54,14 @@ impl Lifecycle {
                         && matches!(entry.kind, EntryKind::Run | EntryKind::Serve | EntryKind::PerCall)
                 })
                 .flat_map(|entry| &entry.qualified)
+                .filter(|path| {
+                    let package = path.split('.').next().unwrap_or(path);
+                    !self.files_with(package).is_empty() || BY_NAME.iter().any(|name| path.ends_with(name))
+                })
                 .map(|path| path.rsplit('.').next().unwrap_or(path))
                 .collect();
-            self.files().flat_map(|file| self.runs_of(file, &wanted)).collect()
+            let files = self.files_naming(wanted.iter().copied());
+            files.into_iter().flat_map(|file| self.runs_of(file, &wanted)).collect()
         })
     }
 
@@ -97,7 +105,8 @@ impl Lifecycle {
         let entry = self.catalogue.entry(path).or_else(|| {
             // `app.run_polling` of a builder's result has only the method's name.
             let last = path.rsplit('.').next()?;
-            matches!(last, "run_polling" | "run_webhook" | "run_until_complete" | "run_forever")
+            BY_NAME
+                .contains(&last)
                 .then(|| {
                     self.catalogue.entries().iter().find(|entry| {
                         entry.qualified.iter().any(|known| known.rsplit('.').next() == Some(last))

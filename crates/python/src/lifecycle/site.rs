@@ -37,9 +37,8 @@ impl Lifecycle {
     /// All sites, in the order of files and of the text.
     pub fn sites(&self) -> &[Site] {
         self.sites.get_or_init(|| {
-            let wanted = self.wanted_constructors();
-            let files: Vec<FileId> = self.files().collect();
-            files.par_iter().flat_map_iter(|&file| self.sites_of(file, &wanted)).collect()
+            let files = self.files_of_constructors();
+            files.par_iter().flat_map_iter(|(file, wanted)| self.sites_of(*file, wanted)).collect()
         })
     }
 
@@ -64,18 +63,6 @@ impl Lifecycle {
     /// The site that a call is.
     pub fn site_at(&self, call: ExprRef) -> Option<&Site> {
         self.sites().binary_search_by_key(&call, |site| site.call).ok().map(|index| &self.sites()[index])
-    }
-
-    fn wanted_constructors(&self) -> FxHashSet<&str> {
-        self.catalogue
-            .resources()
-            .iter()
-            .flat_map(|resource| std::iter::once(&resource.constructor).chain(&resource.aliases))
-            .map(|path| {
-                let path = path.strip_suffix(".__call__").unwrap_or(path);
-                path.rsplit('.').next().unwrap_or(path)
-            })
-            .collect()
     }
 
     fn sites_of(&self, file: FileId, wanted: &FxHashSet<&str>) -> Vec<Site> {
@@ -158,13 +145,7 @@ pub(super) fn renamed(facts: &Facts, wanted: &FxHashSet<&str>) -> FxHashSet<Name
                     found.insert(binding.name.clone());
                 }
             }
-            // A name imported from elsewhere in the tree may be a factory there: `from app.db import Session`.
-            BindingKind::ImportFrom { name, .. }
-                if name.ends_with("Session")
-                    || name.ends_with("sessionmaker")
-                    || name.ends_with("Factory")
-                    || name.ends_with("session") =>
-            {
+            BindingKind::ImportFrom { name, .. } if super::wanted::is_factory(name) => {
                 found.insert(binding.name.clone());
             }
             _ => {}

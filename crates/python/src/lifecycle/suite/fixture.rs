@@ -42,17 +42,8 @@ pub struct Fixture {
 /// All fixtures of the tree.
 pub(super) fn read(life: &Lifecycle) -> Vec<Fixture> {
     let mut found = Vec::new();
-    for file in life.files() {
+    for file in life.files_with_any(["fixture", "yield_fixture", "async_fixture"]) {
         let facts = life.facts(file);
-        if !["fixture", "yield_fixture", "async_fixture"]
-            .iter()
-            .any(|name| facts.attributes.contains_key(*name) || facts.loads.contains_key(*name))
-            && !facts.bindings.iter().any(|binding| {
-                matches!(&binding.kind, crate::facts::BindingKind::ImportFrom { name, .. } if name == "fixture")
-            })
-        {
-            continue;
-        }
         for index in 1..facts.functions.len() {
             let function = FunctionRef { file, id: FunctionId::new(index) };
             found.extend(fixture_of(life, function));

@@ -27,7 +27,7 @@ pub struct Graph {
 /// Files that `pytest_plugins` or `-p` name.
 pub(super) fn plugins(life: &Lifecycle) -> Vec<FileId> {
     let mut found = Vec::new();
-    for file in life.files() {
+    for &file in life.files_with("pytest_plugins") {
         let facts = life.facts(file);
         for &binding in facts.scopes[MODULE.index()].get("pytest_plugins").into_iter().flatten() {
             let BindingKind::Value { value, .. } = facts.binding(binding).kind else { continue };

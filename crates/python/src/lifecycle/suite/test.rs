@@ -54,13 +54,18 @@ pub(super) fn read(life: &Lifecycle) -> (Vec<Test>, Vec<LoopHook>) {
     let (mut tests, mut hooks) = (Vec::new(), Vec::new());
     let patterns = life.settings().pytest.option("python_files").unwrap_or("test_*.py *_test.py").to_owned();
     let patterns: Vec<&str> = patterns.split_whitespace().collect();
+    const HOOKS: [&str; 2] = ["pytest_collection_modifyitems", "pytest_itemcollected"];
+    let hooking = life.files_with_any(HOOKS);
     for file in life.files() {
+        let collected = collects(&patterns, life.path(file));
+        if !collected && hooking.binary_search(&file).is_err() {
+            continue;
+        }
         let facts = life.facts(file);
-        let collected = collects(&patterns, &facts.path);
         for index in 1..facts.functions.len() {
             let function = FunctionRef { file, id: FunctionId::new(index) };
             let of = facts.function(function.id);
-            if of.name == "pytest_collection_modifyitems" || of.name == "pytest_itemcollected" {
+            if HOOKS.contains(&of.name.as_str()) {
                 hooks.extend(hook(life, function));
             } else if collected && of.name.starts_with("test") && is_test(life, function) {
                 tests.push(test(life, function));

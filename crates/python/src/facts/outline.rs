@@ -1,0 +1,530 @@
+//! What is known of a file before its facts are asked for: most files of a large tree are never asked.
+//!
+//! An outline may name more than there is, never less: it only says which files are worth a look.
+
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::{self as ast, Expr as Node, Stmt as StmtNode};
+
+use super::{Name, SyntaxError};
+
+/// The outline of one file.
+#[derive(Debug, Default)]
+pub struct Outline {
+    /// Words of the text (see [`word`]), comments and strings too; sorted.
+    pub words: Box<[u32]>,
+    /// Names that are read, as variables, attributes or by an import; sorted words.
+    pub uses: Box<[u32]>,
+    /// Each `from … import name`.
+    pub imports: Box<[Imported]>,
+    /// Each `import module`, and what runs it.
+    pub modules: Box<[(Name, Within)]>,
+    /// Modules imported with `*`, with their level.
+    pub stars: Box<[(u32, Name)]>,
+    /// The classes, in the order of [`super::Facts::classes`].
+    pub classes: Box<[ClassOutline]>,
+    /// Last names of their bases, as written and as imported; sorted words.
+    pub bases: Box<[u32]>,
+    /// Last names of what is called; sorted words.
+    pub calls: Box<[u32]>,
+    /// Last names of what is given another name (`spawn = asyncio.create_task`) or handed to a call; sorted words.
+    pub given: Box<[u32]>,
+    /// Names of coroutine functions; sorted.
+    pub coroutines: Box<[Name]>,
+    /// Last names of calls whose value is dropped, named, tested or a receiver, without `await`; sorted.
+    pub alone: Box<[Name]>,
+    /// Last names of other calls without `await`; sorted.
+    pub handed: Box<[Name]>,
+    /// Attributes written on the method's own object; sorted words.
+    pub own_writes: Box<[u32]>,
+    /// Attributes and keys written on something else than the method's own object, each with the last name of that; sorted words.
+    pub writes: Box<[(u32, u32)]>,
+    /// It has an async generator function.
+    pub async_generators: bool,
+    /// It has an `async for` statement.
+    pub async_loops: bool,
+    /// A call calls what a call gave: `f()()`.
+    pub calls_result: bool,
+    /// What the parser could not read.
+    pub errors: Vec<SyntaxError>,
+}
+
+/// One `from module import name`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Leading dots.
+    pub level: u32,
+    /// The module after the dots.
+    pub module: Name,
+    /// The name there.
+    pub name: Name,
+    /// `as alias`, where that is another name.
+    pub alias: Option<Name>,
+    /// What runs it.
+    pub within: Within,
+}
+
+/// What runs a statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Within {
+    /// The module, as it is loaded.
+    #[default]
+    Module,
+    /// A function.
+    Function,
+    /// A coroutine function or async generator.
+    Async,
+}
+
+/// One class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassOutline {
+    /// Its name.
+    pub name: Name,
+    /// It stands in the module's body itself, under conditions perhaps.
+    pub top: bool,
+    /// Its bases as dotted names, without what stands in brackets; empty where it is no name.
+    pub bases: Box<[Name]>,
+}
+
+/// A word as a number (FNV-1a). Two words may have one number: then a file is looked at in vain.
+pub fn word(text: &str) -> u32 {
+    text.bytes().fold(OFFSET, step)
+}
+
+const OFFSET: u32 = 0x811c_9dc5;
+
+fn step(hash: u32, byte: u8) -> u32 {
+    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+}
+
+/// All words of a text, sorted.
+fn words(text: &str) -> Box<[u32]> {
+    let mut found = Vec::with_capacity(text.len() / 8);
+    let mut hash = OFFSET;
+    let mut inside = false;
+    for &byte in text.as_bytes() {
+        if PART[byte as usize] {
+            hash = step(hash, byte);
+            inside = true;
+        } else if inside {
+            found.push(hash);
+            hash = OFFSET;
+            inside = false;
+        }
+    }
+    if inside {
+        found.push(hash);
+    }
+    found.sort_unstable();
+    found.dedup();
+    found.into()
+}
+
+/// Bytes that names are made of; those of other alphabets are.
+const PART: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte >= 0x80 || byte == b'_' as usize || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
+
+impl Outline {
+    /// Whether the text has this word.
+    pub fn has(&self, word: u32) -> bool {
+        self.words.binary_search(&word).is_ok()
+    }
+
+    /// Whether this name is read: as a variable, as an attribute, or by an import.
+    pub fn uses(&self, word: u32) -> bool {
+        self.uses.binary_search(&word).is_ok()
+    }
+
+    /// Whether something is called that is written with this last name.
+    pub fn calls(&self, word: u32) -> bool {
+        self.calls.binary_search(&word).is_ok()
+    }
+
+    /// Whether something with this last name is given another, or handed to a call.
+    pub fn gives(&self, word: u32) -> bool {
+        self.given.binary_search(&word).is_ok()
+    }
+
+    /// Whether this attribute or key is written on any object.
+    pub fn writes(&self, word: u32) -> bool {
+        self.own_writes.binary_search(&word).is_ok() || self.writes_of_others(word)
+    }
+
+    /// Whether this attribute or key is written on something else than the method's own object.
+    pub fn writes_of_others(&self, word: u32) -> bool {
+        let from = self.writes.partition_point(|(of, _)| *of < word);
+        self.writes.get(from).is_some_and(|(of, _)| *of == word)
+    }
+
+    /// Whether this name is imported from somewhere.
+    pub fn imports(&self, name: &str) -> bool {
+        self.imports.iter().any(|import| import.name == *name)
+    }
+
+    pub(super) fn new(text: &str, tree: &ast::ModModule, errors: Vec<SyntaxError>) -> Self {
+        let mut sketch = Sketch::default();
+        sketch.visit_body(&tree.body);
+        let mut bases = sketch.bases;
+        for import in &sketch.imports {
+            if let Some(alias) = &import.alias
+                && bases.contains(&word(alias))
+            {
+                bases.push(word(&import.name));
+            }
+        }
+        Self {
+            words: words(text),
+            uses: sorted(sketch.uses),
+            imports: sketch.imports.into(),
+            modules: sketch.modules.into(),
+            stars: sketch.stars.into(),
+            classes: sketch.classes.into(),
+            bases: sorted(bases),
+            own_writes: sorted(sketch.own_writes),
+            calls: sorted(sketch.calls),
+            given: sorted(sketch.given),
+            coroutines: sorted(sketch.coroutines),
+            alone: sorted(sketch.alone),
+            handed: sorted(sketch.handed),
+            writes: sorted(sketch.writes),
+            async_generators: sketch.async_generators,
+            async_loops: sketch.async_loops,
+            calls_result: sketch.calls_result,
+            errors,
+        }
+    }
+}
+
+fn sorted<T: Ord>(mut list: Vec<T>) -> Box<[T]> {
+    list.sort_unstable();
+    list.dedup();
+    list.into()
+}
+
+#[derive(Default)]
+struct Sketch {
+    uses: Vec<u32>,
+    imports: Vec<Imported>,
+    modules: Vec<(Name, Within)>,
+    stars: Vec<(u32, Name)>,
+    classes: Vec<ClassOutline>,
+    bases: Vec<u32>,
+    own_writes: Vec<u32>,
+    /// What runs the statements that are being read.
+    within: Within,
+    calls: Vec<u32>,
+    given: Vec<u32>,
+    coroutines: Vec<Name>,
+    alone: Vec<Name>,
+    handed: Vec<Name>,
+    writes: Vec<(u32, u32)>,
+    async_generators: bool,
+    async_loops: bool,
+    calls_result: bool,
+    /// The function has a `yield`.
+    yields: bool,
+    /// A class body is being read.
+    in_class: bool,
+    /// The parameter that is the method's own object.
+    receiver: Option<Name>,
+}
+
+fn last(node: &Node) -> Option<&Name> {
+    match node {
+        Node::Name(name) => Some(&name.id),
+        Node::Attribute(attribute) => Some(&attribute.attr.id),
+        Node::Subscript(subscript) => last(&subscript.value),
+        _ => None,
+    }
+}
+
+fn dotted(node: &Node) -> Option<Name> {
+    match node {
+        Node::Name(name) => Some(name.id.clone()),
+        Node::Attribute(attribute) => {
+            Some(Name::new(format!("{}.{}", dotted(&attribute.value)?, attribute.attr.id)))
+        }
+        Node::Subscript(subscript) => dotted(&subscript.value),
+        _ => None,
+    }
+}
+
+/// The last part of the object that an attribute is written on, as [`crate::lifecycle::Lifecycle::last_part`] has it.
+fn last_part(node: &Node) -> Option<u32> {
+    match node {
+        Node::Name(name) => Some(word(&name.id)),
+        Node::Attribute(attribute) => Some(word(&attribute.attr.id)),
+        Node::Subscript(subscript) => key(&subscript.slice),
+        Node::Call(call) => last_part(&call.func),
+        _ => None,
+    }
+}
+
+/// A constant key as [`super::Facts::key`] has it.
+fn key(node: &Node) -> Option<u32> {
+    let text = match node {
+        Node::StringLiteral(text) => text.value.to_str(),
+        Node::Name(name) => &name.id,
+        Node::Attribute(attribute) => &attribute.attr.id,
+        _ => return None,
+    };
+    Some(step(text.bytes().fold(step(OFFSET, b'['), step), b']'))
+}
+
+impl Sketch {
+    /// A call that stands where its value is dropped, named, tested or a receiver.
+    fn alone(&mut self, node: &Node) {
+        match node {
+            Node::Call(call) => {
+                self.alone.extend(called(&call.func).cloned());
+                self.in_call(node, call);
+            }
+            _ => self.visit_expr(node),
+        }
+    }
+
+    fn in_call(&mut self, node: &Node, call: &ast::ExprCall) {
+        self.calls.extend(called(&call.func).map(|name| word(name)));
+        self.given.extend(call.arguments.args.iter().filter_map(called).map(|name| word(name)));
+        self.calls_result |= call.func.is_call_expr();
+        walk_expr(self, node);
+    }
+
+    fn written(&mut self, target: &Node) {
+        let (of, object) = match target {
+            Node::Attribute(attribute) => (Some(word(&attribute.attr.id)), &attribute.value),
+            Node::Subscript(subscript) => (key(&subscript.slice), &subscript.value),
+            Node::Tuple(ast::ExprTuple { elts, .. }) | Node::List(ast::ExprList { elts, .. }) => {
+                elts.iter().for_each(|element| self.written(element));
+                return;
+            }
+            _ => return,
+        };
+        let own = matches!((&**object, &self.receiver), (Node::Name(name), Some(own)) if name.id == *own);
+        match (of, last_part(object)) {
+            (Some(of), _) if own => self.own_writes.push(of),
+            (Some(of), Some(last)) => self.writes.push((of, last)),
+            _ => {}
+        }
+    }
+}
+
+fn called(func: &Node) -> Option<&Name> {
+    match func {
+        Node::Name(name) => Some(&name.id),
+        Node::Attribute(attribute) => Some(&attribute.attr.id),
+        _ => None,
+    }
+}
+
+impl<'a> Visitor<'a> for Sketch {
+    fn visit_stmt(&mut self, stmt: &'a StmtNode) {
+        match stmt {
+            StmtNode::Expr(node) => return self.alone(&node.value),
+            StmtNode::Assign(node) => {
+                node.targets.iter().for_each(|target| self.written(target));
+                self.given.extend(called(&node.value).map(|name| word(name)));
+                self.alone(&node.value);
+                node.targets.iter().for_each(|target| self.visit_expr(target));
+                return;
+            }
+            StmtNode::AnnAssign(node) => self.written(&node.target),
+            StmtNode::For(node) => {
+                self.written(&node.target);
+                self.async_loops |= node.is_async;
+                if let (Node::Call(call), false) = (&*node.iter, node.is_async) {
+                    self.alone.extend(called(&call.func).cloned());
+                }
+            }
+            StmtNode::With(node) => {
+                for target in node.items.iter().filter_map(|item| item.optional_vars.as_ref()) {
+                    self.written(target);
+                }
+            }
+            StmtNode::If(node) => {
+                let tests = std::iter::once(&*node.test)
+                    .chain(node.elif_else_clauses.iter().filter_map(|clause| clause.test.as_ref()));
+                for test in tests {
+                    if let Node::Call(call) = test {
+                        self.alone.extend(called(&call.func).cloned());
+                    }
+                }
+            }
+            StmtNode::While(node) => {
+                if let Node::Call(call) = &*node.test {
+                    self.alone.extend(called(&call.func).cloned());
+                }
+            }
+            StmtNode::Import(node) => {
+                self.modules.extend(node.names.iter().map(|alias| (alias.name.id.clone(), self.within)));
+                return;
+            }
+            StmtNode::ImportFrom(node) => {
+                let module = node.module.as_ref().map_or(Name::new_static(""), |module| module.id.clone());
+                for alias in &node.names {
+                    if alias.name.id == "*" {
+                        self.stars.push((node.level, module.clone()));
+                    } else {
+                        self.uses.push(word(&alias.name.id));
+                        self.imports.push(Imported {
+                            level: node.level,
+                            module: module.clone(),
+                            name: alias.name.id.clone(),
+                            alias: alias
+                                .asname
+                                .as_ref()
+                                .filter(|asname| asname.id != alias.name.id)
+                                .map(|asname| asname.id.clone()),
+                            within: self.within,
+                        });
+                    }
+                }
+                return;
+            }
+            StmtNode::ClassDef(node) => {
+                let bases = node.arguments.iter().flat_map(|arguments| &arguments.args);
+                self.classes.push(ClassOutline {
+                    name: node.name.id.clone(),
+                    top: self.within == Within::Module && !self.in_class,
+                    bases: bases.map(|base| dotted(base).unwrap_or(Name::new_static(""))).collect(),
+                });
+                if let Some(arguments) = &node.arguments {
+                    self.bases.extend(arguments.args.iter().filter_map(last).map(|name| word(name)));
+                }
+                let outer = std::mem::replace(&mut self.in_class, true);
+                walk_stmt(self, stmt);
+                self.in_class = outer;
+                return;
+            }
+            StmtNode::FunctionDef(node) => {
+                let first = node.parameters.posonlyargs.first().or(node.parameters.args.first());
+                let own = first.filter(|_| self.in_class).map(|first| first.parameter.name.id.clone());
+                let receiver = std::mem::replace(&mut self.receiver, own);
+                let outer = (std::mem::take(&mut self.in_class), std::mem::take(&mut self.yields));
+                let within = if node.is_async { Within::Async } else { Within::Function };
+                let around = std::mem::replace(&mut self.within, within);
+                walk_stmt(self, stmt);
+                if node.is_async && self.yields {
+                    self.async_generators = true;
+                } else if node.is_async {
+                    self.coroutines.push(node.name.id.clone());
+                }
+                (self.in_class, self.yields) = outer;
+                self.within = around;
+                self.receiver = receiver;
+                return;
+            }
+            _ => {}
+        }
+        walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, node: &'a Node) {
+        match node {
+            Node::Await(awaited) => match &*awaited.value {
+                Node::Call(call) => self.in_call(&awaited.value, call),
+                other => self.visit_expr(other),
+            },
+            Node::Call(call) => {
+                self.handed.extend(called(&call.func).cloned());
+                self.in_call(node, call);
+            }
+            Node::Name(name) => {
+                if name.ctx == ast::ExprContext::Load {
+                    self.uses.push(word(&name.id));
+                }
+            }
+            Node::Attribute(attribute) => {
+                self.uses.push(word(&attribute.attr.id));
+                self.alone(&attribute.value);
+            }
+            Node::Subscript(subscript) => {
+                self.alone(&subscript.value);
+                self.visit_expr(&subscript.slice);
+            }
+            Node::UnaryOp(operation) => self.alone(&operation.operand),
+            Node::Yield(_) | Node::YieldFrom(_) => {
+                self.yields = true;
+                walk_expr(self, node);
+            }
+            Node::Lambda(_) => {
+                let outer = self.yields;
+                walk_expr(self, node);
+                self.yields = outer;
+            }
+            Node::Named(named) => {
+                self.written(&named.target);
+                walk_expr(self, node);
+            }
+            _ => walk_expr(self, node),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outline(text: &str) -> Outline {
+        crate::facts::read("m.py", "m", false, text, |_| false).0
+    }
+
+    fn names(list: &[Name]) -> Vec<&str> {
+        list.iter().map(Name::as_str).collect()
+    }
+
+    #[test]
+    fn words_of_names_and_strings() {
+        let outline = outline("import asyncio\nx['pool'] = größe  # later\n");
+        for known in ["asyncio", "pool", "größe", "later", "x", "import"] {
+            assert!(outline.has(word(known)), "{known}");
+        }
+        assert!(!outline.has(word("async")));
+    }
+
+    #[test]
+    fn calls_by_where_they_stand() {
+        let outline = outline(
+            "async def f(self):\n    a()\n    x = b()\n    await c()\n    d(e())\n    if g(): pass\n    h().real\n    return i()\n    not j()\n    k()()\n",
+        );
+        assert_eq!(names(&outline.alone), ["a", "b", "d", "g", "h", "j"]);
+        assert_eq!(names(&outline.handed), ["e", "g", "i", "k"]);
+        assert!(outline.calls_result);
+        assert_eq!(names(&outline.coroutines), ["f"]);
+    }
+
+    #[test]
+    fn coroutines_are_not_generators() {
+        let outline = outline(
+            "async def a():\n    yield 1\nasync def b():\n    def c():\n        yield\n    await c\n",
+        );
+        assert_eq!(names(&outline.coroutines), ["b"]);
+    }
+
+    #[test]
+    fn writes_on_other_objects() {
+        let outline = outline(
+            "class A:\n    def f(self, app):\n        self.pool = 1\n        app.state.pool, app['db'] = 1, 2\n        with x as app.client: pass\n",
+        );
+        let mut wanted =
+            [(word("pool"), word("state")), (word("[db]"), word("app")), (word("client"), word("app"))];
+        wanted.sort_unstable();
+        assert_eq!(*outline.writes, wanted);
+    }
+
+    #[test]
+    fn bases_by_both_names() {
+        let outline = outline("from a import Base as B\nclass C(B, m.D[int]): pass\n");
+        for name in ["B", "Base", "D"] {
+            assert!(outline.bases.contains(&word(name)), "{name}");
+        }
+        assert_eq!(outline.imports[0].alias.as_deref(), Some("B"));
+    }
+}
