@@ -2,7 +2,7 @@
 
 use loopmend_python::edit::{Source, shifted, take_statement};
 use loopmend_python::facts::{
-    BindingKind, ExprId, ExprKind, Facts, FunctionId, MODULE, StmtId, StmtKind, TextRange,
+    BindingKind, ExprId, ExprKind, Facts, FunctionId, Handler, MODULE, StmtId, StmtKind, TextRange,
 };
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle};
 
@@ -82,26 +82,50 @@ impl<'l> Convert<'l> {
             }
             StmtKind::With { body, .. } => self.headed(id, body),
             StmtKind::Try { body, handlers, orelse, finally } => {
-                // Handlers that only say so took it that no loop was there; others do the same work in another way.
-                let mut parts = vec![self.block(body)?, self.block(orelse)?];
-                for handler in handlers {
-                    if !self.says_little(&handler.body) {
-                        parts.push(self.block(&handler.body)?);
-                    }
-                }
-                parts.retain(|part| !part.is_empty());
-                let asked = handlers.iter().any(|handler| !self.says_little(&handler.body));
-                if asked {
-                    parts.dedup();
-                    if parts.len() > 1 {
-                        return Err(unknown());
-                    }
-                }
-                Ok(parts.concat() + &self.block(finally)?)
+                Ok(self.attempt(body, handlers, orelse)? + &self.block(finally)?)
             }
             StmtKind::Match { .. } | StmtKind::For { .. } | StmtKind::While { .. } => Err(unknown()),
             _ => self.kept(id),
         }
+    }
+
+    /// What a `try` does. Handlers that only say so took it that no loop was there; others do the same work in another way.
+    fn attempt(&self, body: &[StmtId], handlers: &[Handler], orelse: &[StmtId]) -> Result<String, Declined> {
+        let mut parts = vec![self.block(body)?, self.block(orelse)?];
+        for handler in handlers {
+            if !self.says_little(&handler.body) {
+                parts.push(self.block(&handler.body)?);
+            }
+        }
+        parts.retain(|part| !part.is_empty());
+        let asked = handlers.iter().any(|handler| !self.says_little(&handler.body));
+        if asked {
+            parts.dedup();
+            if parts.len() > 1 {
+                return Err(unknown());
+            }
+        }
+        let text = parts.concat();
+        // What was logged stays so: raised from a `finally`, it would cover an earlier error.
+        let logs = handlers.iter().find(|handler| self.is_wide(handler) && self.logs(&handler.body));
+        let Some(handler) = logs.filter(|_| text.contains("await ")) else { return Ok(text) };
+        let said = handler.body.iter().map(|&stmt| self.kept(stmt)).collect::<Result<String, _>>()?;
+        let name = handler.name.as_ref().map_or_else(String::new, |name| format!(" as {name}"));
+        Ok(format!("try:\n{}except Exception{name}:\n{}", deeper(&text), deeper(&said)))
+    }
+
+    /// `except:`, `except BaseException`, `except Exception`.
+    fn is_wide(&self, handler: &Handler) -> bool {
+        handler.types.is_none_or(|types| {
+            self.facts
+                .dotted(types)
+                .is_some_and(|name| matches!(name.rsplit('.').next(), Some("Exception" | "BaseException")))
+        })
+    }
+
+    fn logs(&self, block: &[StmtId]) -> bool {
+        self.says_little(block)
+            && block.iter().any(|&stmt| matches!(self.facts.stmt(stmt).kind, StmtKind::Expr(_)))
     }
 
     fn expr(&self, id: ExprId) -> ExprRef {

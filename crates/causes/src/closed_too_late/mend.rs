@@ -9,41 +9,16 @@ use loopmend_python::facts::{MODULE, StmtKind, TextRange};
 use loopmend_python::lifecycle::{AsyncioMode, ClassRef, ExprRef, FixtureMaker, FunctionRef, Lifecycle};
 
 use super::convert::Convert;
+use super::gone::gone;
 use super::late::{Late, LateKind, definition, is_statement, stays_plain};
 use super::settle::settle;
 use crate::suite::{Named, Preference, Rewrite, align, range_of};
 use crate::{Declined, Found, Mend};
 
-/// Calls that go with the hook.
-const GONE: &[&str] = &[
-    "run_until_complete",
-    "run",
-    "create_task",
-    "ensure_future",
-    "register",
-    "get_event_loop",
-    "get_running_loop",
-    "new_event_loop",
-    "set_event_loop",
-    "is_running",
-    "is_closed",
-    "shutdown_asyncgens",
-    "fixture",
-    "close",
-    "print",
-    "debug",
-    "info",
-    "warning",
-    "error",
-    "exception",
-];
-
 pub(super) fn mend(life: &Lifecycle, found: &Found, late: &Late) -> Result<Mend, Declined> {
     let mut mend = Mend::new(found.applicability);
     mend.declared.moved = true;
-    mend.declared.removed = GONE.iter().map(|name| (*name).to_owned()).collect();
-    // Branches that run the same work in two ways become one.
-    mend.declared.removed.extend(late.acts.iter().filter_map(|act| life.called_name(act.work)));
+    mend.declared.removed = gone(life, late);
     let rewrite = match (late.kind, late.hook) {
         (LateKind::Finalize(_), _) => {
             return Err(Declined::because(
@@ -238,9 +213,10 @@ fn rewritten(
         return Err(Declined::because("write an async close by hand: nothing in the hook can be awaited"));
     }
     if let Some(class) = of.class {
-        let text = format!("async def {}(self):\n{}", of.name, shifted(&body, 1));
+        let name = closing_name(life, hook, ClassRef { file: hook.file, id: class });
+        let text = format!("async def {name}(self):\n{}", shifted(&body, 1));
         rewrite.step(&facts.path, |now| replace_statement(now, range, &text))?;
-        return Ok(Some((facts.class(class).name.to_string(), of.name.to_string())));
+        return Ok(Some((facts.class(class).name.to_string(), name)));
     }
     // A hook that only runs another function's coroutine goes: that one is to be awaited.
     let other = body.trim().strip_prefix("await ").and_then(|call| call.strip_suffix("()"));
@@ -293,6 +269,24 @@ fn public(life: &Lifecycle, hook: FunctionRef) -> String {
         && !facts.loads.contains_key(bare)
         && facts.loads.get(own).is_none_or(|loads| loads.len() <= 1);
     if free { bare.to_owned() } else { own.to_owned() }
+}
+
+/// A class's private hook gets a name that its makers may call.
+fn closing_name(life: &Lifecycle, hook: FunctionRef, class: ClassRef) -> String {
+    let own = life.facts(hook.file).function(hook.id).name.clone();
+    let of = life.facts(class.file).class(class.id);
+    let named: usize = life
+        .files_with(&own)
+        .iter()
+        .map(|&file| life.facts(file).attributes.get(&own).map_or(0, Vec::len))
+        .sum();
+    if !own.starts_with('_') || named > 1 {
+        return own.to_string();
+    }
+    ["close", "aclose"]
+        .into_iter()
+        .find(|name| life.method(class, name).is_none() && !of.members.contains_key(*name))
+        .map_or_else(|| own.to_string(), str::to_owned)
 }
 
 /// A plain fixture becomes async, and awaits what it ran.

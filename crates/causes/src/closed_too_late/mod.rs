@@ -2,6 +2,7 @@
 
 mod act;
 mod convert;
+mod gone;
 mod late;
 mod mend;
 mod settle;

@@ -12,6 +12,7 @@ use loopmend_python::lifecycle::{ExprRef, Lifecycle, Place, Task, TaskActKind};
 
 use crate::background::{Holder, Plan, ends_all, hold, is_no_name, tasks_made};
 use crate::close_not_awaited::is_dropped_close;
+use crate::closed_too_late::is_hook;
 use drain::Drain;
 
 use crate::thread::has_no_loop;
@@ -72,7 +73,7 @@ impl Cause for DroppedTask {
             if task.coroutine.is_some_and(|coroutine| is_dropped_close(life, coroutine)) {
                 continue;
             }
-            if has_no_loop(life, task.function) {
+            if has_no_loop(life, task.function) || is_hook(life, task.function) {
                 // The call itself fails there, or belongs to another thread.
                 continue;
             }

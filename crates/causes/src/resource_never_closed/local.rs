@@ -361,11 +361,14 @@ fn method_of(facts: &Facts, object: ExprId) -> Option<(&str, ExprId)> {
         .then_some((attr.as_str(), call))
 }
 
+/// Methods that end an object by doing its work: they stay.
+const WORKS: [&str; 2] = ["serve_forever", "communicate"];
+
 /// Whether a use closes the object: in a statement of its own, or in another way.
 fn closing_stmt(facts: &Facts, object: ExprId, closer: &Closer) -> Option<Result<StmtId, ()>> {
     let (method, call) = method_of(facts, object)?;
     let ends = closer.ended_by(method) || method == "wait_closed" && !closer.steps.is_empty();
-    if !ends {
+    if !ends || WORKS.contains(&method) {
         return None;
     }
     let mut at = call;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_python::edit::{ImportRequest, import_edits, insert_after, insert_at_end, wrap_statements};
+use loopmend_python::edit::{
+    ImportRequest, import_edits, insert_after, insert_at_end, insert_before, wrap_statements,
+};
 use loopmend_python::facts::{BindingKind, Definition, ExprKind, MODULE, Name, StmtId, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, Origin, RunKind};
 
@@ -29,6 +31,11 @@ pub(super) fn close_in_run(
     }
     let users = users(life, made);
     let main = only_run(life, &users, name)?;
+    if given_out(life, file, name) {
+        return Err(Declined::because(format!(
+            "`{name}` is what a run has returned, and its loop has ended by then: let one coroutine open, use and close it"
+        )));
+    }
     let (import, call) = match close {
         Some(function) => {
             let of = life.facts(function.file).function(function.id);
@@ -44,7 +51,7 @@ pub(super) fn close_in_run(
             ((file, name.to_string()), closer.statements(name))
         }
         None => {
-            let function = closing_function(edits, file, name, made, closer)?;
+            let function = closing_function(edits, file, name, made, closer, main)?;
             let awaiting = if closer.awaits() { "await " } else { "" };
             edits.adds(function.clone());
             let call = format!("{awaiting}{function}()");
@@ -241,6 +248,23 @@ fn always_bound(life: &Lifecycle, file: FileId, name: &Name) -> bool {
         })
 }
 
+/// Whether a global is only ever what a run of a loop returns: `client = asyncio.run(main())`.
+fn given_out(life: &Lifecycle, file: FileId, name: &Name) -> bool {
+    let facts = life.facts(file);
+    let mut values = facts.scopes[MODULE.index()]
+        .get(name)
+        .into_iter()
+        .flatten()
+        .filter_map(|&id| match facts.binding(id).kind {
+            BindingKind::Value { value, .. } => Some(value),
+            _ => None,
+        })
+        .filter(|&value| !matches!(facts.expr(value).kind, ExprKind::None))
+        .peekable();
+    let is_run = |value| life.runs().iter().any(|run| run.call == ExprRef { file, id: value });
+    values.peek().is_some() && values.all(is_run)
+}
+
 /// Adds `close_name()` to the module and gives its name.
 fn closing_function(
     edits: &mut Edits<'_>,
@@ -248,6 +272,7 @@ fn closing_function(
     name: &Name,
     made: ExprRef,
     closer: &Closer,
+    main: FunctionRef,
 ) -> Result<String, Declined> {
     let life = edits.life;
     let facts = life.facts(file);
@@ -273,6 +298,14 @@ fn closing_function(
         _ => facts.function(MODULE).body.last().copied(),
     };
     let stmt = at.ok_or_else(|| Declined::because("the module is empty"))?;
-    edits.try_add(file, insert_after(&source, facts.stmt(stmt).range, &text))?;
+    // The end of the coroutine that is run is written anew.
+    let place = facts.stmt(stmt).range;
+    let wrapped = matches!(facts.function(main.id).definition, Definition::Def(own) if own == stmt);
+    let written = if main.file == file && wrapped {
+        insert_before(&source, place, &text)
+    } else {
+        insert_after(&source, place, &text)
+    };
+    edits.try_add(file, written)?;
     Ok(function)
 }

@@ -27,6 +27,10 @@ pub fn mend(life: &Lifecycle, object: &Object) -> Result<Mend, Declined> {
     if !entered || object.guarded || !object.site.function.is_module() {
         return Err(no("the object is not one that a coroutine can simply enter"));
     }
+    // One lock for each call guards nothing, and nobody else waits at one queue for each call.
+    if object.site.path.starts_with("asyncio.") {
+        return Err(no("its users share it to wait for each other"));
+    }
     let home = object.site.call.file;
     let facts = life.facts(home);
     let stmt = facts.stmt_of(object.site.call.id).ok_or_else(|| no("the object is made in no statement"))?;

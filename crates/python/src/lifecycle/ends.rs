@@ -228,6 +228,7 @@ impl Walk<'_> {
             }
             StmtKind::With { body, items, .. } => {
                 if ends_here {
+                    self.may_raise(stmt, ENDED);
                     // The object is entered: its end is the block's.
                     self.caught.push(Around::Finally);
                     let mut out = self.block(body, ENDED);
@@ -258,6 +259,7 @@ impl Walk<'_> {
             StmtKind::Function(_) | StmtKind::Class(..) => fall(if stmt == self.made { OPEN } else { state }),
             _ => {
                 if ends_here {
+                    self.may_raise(stmt, ENDED);
                     return fall((state & !OPEN) | ENDED);
                 }
                 if stmt == self.made {
