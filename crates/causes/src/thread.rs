@@ -11,9 +11,7 @@ const CALLERS: &[&str] =
 
 /// Whether all that leads to a function begins in a thread, and none of it in a loop.
 pub(crate) fn only_in_threads(life: &Lifecycle, function: FunctionRef) -> bool {
-    let grounds = life.grounds(function);
-    !grounds.is_empty()
-        && grounds.iter().all(|ground| matches!(ground, Ground::Root(root) if begins(life, root)))
+    life.all_grounds(function, |ground| matches!(ground, Ground::Root(root) if begins(life, root)))
 }
 
 /// Whether a function runs in threads alone, and none of them sets a loop of its own before.

@@ -1,5 +1,7 @@
 //! Cancels that something is closed behind.
 
+use std::cell::LazyCell;
+
 use loopmend_python::facts::{ExprKind, Facts, Parent, Slot, StmtId, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Kind, Lifecycle, Task, Value};
 
@@ -40,16 +42,15 @@ impl Cancel {
 /// The cancels of a task that something is closed behind.
 pub(super) fn cancels(life: &Lifecycle, task: &Task) -> Vec<Cancel> {
     let mut found = Vec::new();
-    let mut link = None;
+    let link = LazyCell::new(|| Link::of(life, task));
     for call in task.cancels() {
         let facts = life.facts(call.file);
         if !matches!(facts.expr(call.id).kind, ExprKind::Call { .. }) {
             continue;
         }
         let function = FunctionRef { file: call.file, id: facts.function_of(call.id) };
-        let link = link.get_or_insert_with(|| Link::of(life, task));
         let Some((stmt, handle)) = cancelled(facts, call) else { continue };
-        if let Some((closed, is_loop)) = closed_behind(life, facts, link, function, stmt) {
+        if let Some((closed, is_loop)) = closed_behind(life, facts, &link, function, stmt) {
             found.push(Cancel { call, function, stmt, handle, closed, is_loop });
         }
     }
@@ -116,7 +117,7 @@ fn plain(facts: &Facts, expr: ExprRef) -> bool {
 fn closed_behind(
     life: &Lifecycle,
     facts: &Facts,
-    link: &Link,
+    link: &LazyCell<Link, impl FnOnce() -> Link>,
     function: FunctionRef,
     stmt: StmtId,
 ) -> Option<(ExprRef, bool)> {

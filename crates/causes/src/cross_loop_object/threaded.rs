@@ -128,7 +128,7 @@ pub fn reach(life: &Lifecycle, coroutines: &[FunctionRef]) -> BTreeSet<FunctionR
     let mut found: BTreeSet<FunctionRef> = coroutines.iter().copied().collect();
     let mut work: Vec<FunctionRef> = coroutines.to_vec();
     while let Some(at) = work.pop() {
-        for (callee, call) in life.calls_from(at) {
+        for &(callee, call) in life.calls_from(at).iter() {
             if !handed_over(life, call) && found.insert(callee) {
                 work.push(callee);
             }

@@ -1,19 +1,17 @@
 //! `nested-run`: a loop is run in a thread whose loop runs already.
 
 mod chain;
-mod refused;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use loopmend_model::Applicability;
 use loopmend_python::facts::{ExprKind, Slot, StmtKind};
-use loopmend_python::lifecycle::{ExprRef, FileId, Lifecycle, LoopAct, LoopHandle, Run, RunKind};
+use loopmend_python::lifecycle::{ExprRef, FileId, Ground, Lifecycle, LoopAct, LoopHandle, Run, RunKind};
 
 use crate::own_loop::{Instead, Steps, await_run, instead};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 use chain::Chain;
-use refused::runs_below_loop;
 
 /// The cause.
 pub struct NestedRun;
@@ -59,7 +57,8 @@ impl Cause for NestedRun {
             {
                 continue;
             }
-            if !runs_below_loop(life, run) {
+            let grounds = life.grounds(run.function);
+            if !grounds.iter().any(Ground::runs_loop) {
                 continue;
             }
             report.add(found(life, run));

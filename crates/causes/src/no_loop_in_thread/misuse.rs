@@ -60,15 +60,19 @@ pub(super) fn misuses(life: &Lifecycle) -> BTreeMap<FunctionRef, Vec<Misuse>> {
         return found;
     }
     let mut known: BTreeMap<FunctionRef, bool> = BTreeMap::new();
+    let mut in_thread = |call: ExprRef| {
+        let function = FunctionRef { file: call.file, id: life.facts(call.file).function_of(call.id) };
+        *known.entry(function).or_insert_with(|| has_no_loop(life, function))
+    };
     let names = TASKS.iter().chain(LOOP_METHODS).chain(TOUCHES);
     let files: BTreeSet<FileId> = names.flat_map(|name| life.files_calling(name)).collect();
-    let mut candidates: Vec<Misuse> = files.into_iter().flat_map(|file| written(life, file)).collect();
+    let mut candidates: Vec<Misuse> =
+        files.into_iter().flat_map(|file| written(life, file, &mut in_thread)).collect();
     candidates.extend(on_loops(life));
     for misuse in candidates {
         let facts = life.facts(misuse.call.file);
         let function = FunctionRef { file: misuse.call.file, id: facts.function_of(misuse.call.id) };
-        let in_thread = *known.entry(function).or_insert_with(|| has_no_loop(life, function));
-        if in_thread && !life.is_refusal_expected(misuse.call) {
+        if in_thread(misuse.call) && !life.is_refusal_expected(misuse.call) {
             let list = found.entry(function).or_default();
             if !list.iter().any(|other| other.call == misuse.call) {
                 list.push(misuse);
@@ -86,7 +90,7 @@ fn mentions(facts: &Facts, name: &str) -> bool {
 }
 
 /// Calls by their names.
-fn written(life: &Lifecycle, file: FileId) -> Vec<Misuse> {
+fn written(life: &Lifecycle, file: FileId, in_thread: &mut dyn FnMut(ExprRef) -> bool) -> Vec<Misuse> {
     let facts = life.facts(file);
     let calls = |names: &'static [&'static str]| {
         names
@@ -99,7 +103,7 @@ fn written(life: &Lifecycle, file: FileId) -> Vec<Misuse> {
             )
     };
     let mut found = Vec::new();
-    for (_, call) in calls(TASKS) {
+    for (_, call) in calls(TASKS).filter(|&(_, call)| in_thread(call)) {
         let ExprKind::Call { args, keywords, .. } = &facts.expr(call.id).kind else { continue };
         if let Some(&coroutine) = args.first()
             && life.calls_any(call, &["asyncio.create_task", "asyncio.ensure_future"])
@@ -109,14 +113,14 @@ fn written(life: &Lifecycle, file: FileId) -> Vec<Misuse> {
             found.push(Misuse { call, act: Act::Task { coroutine: call.with(coroutine), on } });
         }
     }
-    for (method, call) in calls(LOOP_METHODS) {
+    for (method, call) in calls(LOOP_METHODS).filter(|&(_, call)| in_thread(call)) {
         let ExprKind::Attribute { value, attr } = &facts.expr(method).kind else { continue };
         if is_given_loop(life, call.with(*value)) {
             found
                 .push(Misuse { call, act: Act::Method { loop_: call.with(*value), name: attr.to_string() } });
         }
     }
-    for (method, call) in calls(TOUCHES) {
+    for (method, call) in calls(TOUCHES).filter(|&(_, call)| in_thread(call)) {
         let ExprKind::Attribute { value, .. } = facts.expr(method).kind else { continue };
         if is_asyncios(life, call.with(value)) {
             found.push(Misuse { call, act: Act::Touch { method: call.with(method) } });

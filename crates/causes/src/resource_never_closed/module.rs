@@ -219,7 +219,7 @@ fn statements(
             }
         }
     }
-    for (callee, call) in life.calls_from(main) {
+    for &(callee, call) in life.calls_from(main).iter() {
         if functions.contains(&callee) || life.reachable(callee).iter().any(|inner| functions.contains(inner))
         {
             note(call);

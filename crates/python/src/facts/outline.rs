@@ -14,6 +14,8 @@ pub struct Outline {
     pub words: Box<[u32]>,
     /// Names that are read, as variables, attributes or by an import; sorted words.
     pub uses: Box<[u32]>,
+    /// Names of variables and attributes that are read other than to be called; sorted words.
+    pub bare: Box<[u32]>,
     /// Each `from … import name`.
     pub imports: Box<[Imported]>,
     /// Each `import module`, and what runs it.
@@ -44,6 +46,8 @@ pub struct Outline {
     pub async_loops: bool,
     /// A call calls what a call gave: `f()()`.
     pub calls_result: bool,
+    /// The first Python that has all of its syntax, where that is newer than 3.9.
+    pub python: Option<(u8, u8)>,
     /// What the parser could not read.
     pub errors: Vec<SyntaxError>,
 }
@@ -142,6 +146,11 @@ impl Outline {
         self.uses.binary_search(&word).is_ok()
     }
 
+    /// Whether this name is read as a variable or an attribute, other than to be called.
+    pub fn reads_bare(&self, word: u32) -> bool {
+        self.bare.binary_search(&word).is_ok()
+    }
+
     /// Whether something is called that is written with this last name.
     pub fn calls(&self, word: u32) -> bool {
         self.calls.binary_search(&word).is_ok()
@@ -182,6 +191,7 @@ impl Outline {
         Self {
             words: words(text),
             uses: sorted(sketch.uses),
+            bare: sorted(sketch.bare),
             imports: sketch.imports.into(),
             modules: sketch.modules.into(),
             stars: sketch.stars.into(),
@@ -197,6 +207,7 @@ impl Outline {
             async_generators: sketch.async_generators,
             async_loops: sketch.async_loops,
             calls_result: sketch.calls_result,
+            python: sketch.python,
             errors,
         }
     }
@@ -211,6 +222,7 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Box<[T]> {
 #[derive(Default)]
 struct Sketch {
     uses: Vec<u32>,
+    bare: Vec<u32>,
     imports: Vec<Imported>,
     modules: Vec<(Name, Within)>,
     stars: Vec<(u32, Name)>,
@@ -228,6 +240,7 @@ struct Sketch {
     async_generators: bool,
     async_loops: bool,
     calls_result: bool,
+    python: Option<(u8, u8)>,
     /// The function has a `yield`.
     yields: bool,
     /// A class body is being read.
@@ -284,17 +297,29 @@ impl Sketch {
         match node {
             Node::Call(call) => {
                 self.alone.extend(called(&call.func).cloned());
-                self.in_call(node, call);
+                self.in_call(call);
             }
             _ => self.visit_expr(node),
         }
     }
 
-    fn in_call(&mut self, node: &Node, call: &ast::ExprCall) {
+    fn in_call(&mut self, call: &ast::ExprCall) {
         self.calls.extend(called(&call.func).map(|name| word(name)));
         self.given.extend(call.arguments.args.iter().filter_map(called).map(|name| word(name)));
         self.calls_result |= call.func.is_call_expr();
-        walk_expr(self, node);
+        match &*call.func {
+            Node::Name(name) => self.uses.push(word(&name.id)),
+            Node::Attribute(attribute) => {
+                self.uses.push(word(&attribute.attr.id));
+                self.alone(&attribute.value);
+            }
+            other => self.visit_expr(other),
+        }
+        self.visit_arguments(&call.arguments);
+    }
+
+    fn needs(&mut self, python: (u8, u8)) {
+        self.python = self.python.max(Some(python));
     }
 
     fn written(&mut self, target: &Node) {
@@ -388,7 +413,13 @@ impl<'a> Visitor<'a> for Sketch {
                 }
                 return;
             }
+            StmtNode::Match(_) => self.needs((3, 10)),
+            StmtNode::Try(node) if node.is_star => self.needs((3, 11)),
+            StmtNode::TypeAlias(_) => self.needs((3, 12)),
             StmtNode::ClassDef(node) => {
+                if node.type_params.is_some() {
+                    self.needs((3, 12));
+                }
                 let bases = node.arguments.iter().flat_map(|arguments| &arguments.args);
                 self.classes.push(ClassOutline {
                     name: node.name.id.clone(),
@@ -404,6 +435,9 @@ impl<'a> Visitor<'a> for Sketch {
                 return;
             }
             StmtNode::FunctionDef(node) => {
+                if node.type_params.is_some() {
+                    self.needs((3, 12));
+                }
                 let first = node.parameters.posonlyargs.first().or(node.parameters.args.first());
                 let own = first.filter(|_| self.in_class).map(|first| first.parameter.name.id.clone());
                 let receiver = std::mem::replace(&mut self.receiver, own);
@@ -429,20 +463,22 @@ impl<'a> Visitor<'a> for Sketch {
     fn visit_expr(&mut self, node: &'a Node) {
         match node {
             Node::Await(awaited) => match &*awaited.value {
-                Node::Call(call) => self.in_call(&awaited.value, call),
+                Node::Call(call) => self.in_call(call),
                 other => self.visit_expr(other),
             },
             Node::Call(call) => {
                 self.handed.extend(called(&call.func).cloned());
-                self.in_call(node, call);
+                self.in_call(call);
             }
             Node::Name(name) => {
                 if name.ctx == ast::ExprContext::Load {
                     self.uses.push(word(&name.id));
+                    self.bare.push(word(&name.id));
                 }
             }
             Node::Attribute(attribute) => {
                 self.uses.push(word(&attribute.attr.id));
+                self.bare.push(word(&attribute.attr.id));
                 self.alone(&attribute.value);
             }
             Node::Subscript(subscript) => {
@@ -517,6 +553,18 @@ mod tests {
             [(word("pool"), word("state")), (word("[db]"), word("app")), (word("client"), word("app"))];
         wanted.sort_unstable();
         assert_eq!(*outline.writes, wanted);
+    }
+
+    #[test]
+    fn syntax_tells_the_python() {
+        for (text, python) in [
+            ("x = 1\n", None),
+            ("match x:\n    case 1: pass\n", Some((3, 10))),
+            ("try: pass\nexcept* OSError: pass\n", Some((3, 11))),
+            ("match x:\n    case 1:\n        def f[T](x: T): pass\n", Some((3, 12))),
+        ] {
+            assert_eq!(outline(text).python, python, "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{ExprRef, FileId, FunctionRef, Lifecycle, Origin, UseKind, Value};
-use crate::facts::{Definition, ExprKind, StmtKind};
+use crate::facts::{Definition, ExprKind, StmtKind, word};
 
 /// Where the calls that lead to a function begin.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,7 +49,16 @@ pub enum Repeat {
 
 impl Lifecycle {
     /// Functions that a function's body calls or makes coroutines of, with the call; in source order.
-    pub fn calls_from(&self, function: FunctionRef) -> Vec<(FunctionRef, ExprRef)> {
+    pub fn calls_from(&self, function: FunctionRef) -> std::sync::Arc<[(FunctionRef, ExprRef)]> {
+        if let Some(found) = self.calls.read().expect("no holder panics").get(&function) {
+            return std::sync::Arc::clone(found);
+        }
+        let found: std::sync::Arc<[_]> = self.find_calls_from(function).into();
+        self.calls.write().expect("no holder panics").insert(function, std::sync::Arc::clone(&found));
+        found
+    }
+
+    fn find_calls_from(&self, function: FunctionRef) -> Vec<(FunctionRef, ExprRef)> {
         let facts = self.facts(function.file);
         let mut calls = Vec::new();
         facts.body_exprs(function.id, &mut |expr| {
@@ -106,7 +115,7 @@ impl Lifecycle {
         let mut found = BTreeSet::from([from]);
         let mut work = vec![from];
         while let Some(at) = work.pop() {
-            for (callee, _) in self.calls_from(at) {
+            for &(callee, _) in self.calls_from(at).iter() {
                 if found.insert(callee) {
                     work.push(callee);
                 }
@@ -162,20 +171,13 @@ impl Lifecycle {
         if !matches!(of.definition, Definition::Def(_)) || !of.decorators.is_empty() {
             return true;
         }
-        let bare = |facts: &crate::facts::Facts, list: Option<&Vec<crate::facts::ExprId>>| {
-            list.into_iter().flatten().any(|&id| {
-                facts.parent_expr(id).is_none_or(
-                    |up| !matches!(facts.expr(up).kind, ExprKind::Call { func, .. } if func == id),
-                )
-            })
-        };
-        self.files_using(&of.name).into_iter().any(|file| {
-            let facts = self.facts(file);
-            bare(facts, facts.loads.get(&of.name)) || bare(facts, facts.attributes.get(&of.name))
-        }) || self.aliases_of(&of.name).any(|(file, alias)| {
-            let facts = self.facts(file);
-            bare(facts, facts.loads.get(alias))
-        })
+        // `super().__init__` and the like are read to be called.
+        if of.class.is_some() && of.name.starts_with("__") && of.name.ends_with("__") {
+            return false;
+        }
+        let bare = |file: FileId, name: &str| self.outline(file).reads_bare(word(name));
+        self.files_with(&of.name).iter().any(|&file| bare(file, &of.name))
+            || self.aliases_of(&of.name).any(|(file, alias)| bare(file, alias))
     }
 
     fn find_callers(&self, function: FunctionRef, roots: &mut BTreeSet<Root>) -> Vec<FunctionRef> {

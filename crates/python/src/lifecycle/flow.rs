@@ -139,6 +139,8 @@ impl Flow {
     }
 }
 
+/// What takes a function as a dependency.
+const DEPENDENCIES: [&str; 3] = ["Depends", "Security", "Provide"];
 /// An object that more expressions are than this is everybody's: the rest is doubt.
 const STEPS: usize = 1500;
 /// The same for the places where it is kept.
@@ -1112,16 +1114,17 @@ impl Tracer<'_> {
     fn dependency_users(&mut self, function: FunctionRef, element: bool) {
         let life = self.life;
         let name = life.facts(function.file).function(function.id).name.clone();
-        for file in life.files_using(&name) {
+        let takers = DEPENDENCIES.map(word);
+        let takes = |file: &FileId| takers.iter().any(|&taker| life.outline(*file).calls(taker));
+        for file in life.files_using(&name).into_iter().filter(takes) {
             let facts = life.facts(file);
             for &id in facts.loads.get(&name).into_iter().chain(facts.attributes.get(&name)).flatten() {
                 let Some(call) = facts.parent_expr(id) else { continue };
                 let ExprKind::Call { func, .. } = facts.expr(call).kind else { continue };
                 if func == id
-                    || !matches!(
-                        life.last_part(ExprRef { file, id: func }).as_deref(),
-                        Some("Depends" | "Security" | "Provide")
-                    )
+                    || !life
+                        .last_part(ExprRef { file, id: func })
+                        .is_some_and(|last| DEPENDENCIES.contains(&last.as_str()))
                     || !life.infer(ExprRef { file, id }).contains(&Value::Function(function))
                 {
                     continue;

@@ -26,11 +26,32 @@ impl Lifecycle {
     /// What the ways to a function begin with, the nearest coroutine standing for all that is before it.
     pub fn grounds(&self, function: FunctionRef) -> BTreeSet<Ground> {
         let mut found = BTreeSet::new();
+        self.each_ground(function, &mut |ground| {
+            found.insert(ground);
+            true
+        });
+        found
+    }
+
+    /// Whether there are ways to a function, and all begin so; the first that does not is the last that is looked at.
+    pub fn all_grounds(&self, function: FunctionRef, so: impl Fn(&Ground) -> bool) -> bool {
+        let (mut any, mut all) = (false, true);
+        self.each_ground(function, &mut |ground| {
+            any = true;
+            all = so(&ground);
+            all
+        });
+        any && all
+    }
+
+    fn each_ground(&self, function: FunctionRef, visit: &mut dyn FnMut(Ground) -> bool) {
         let mut seen = BTreeSet::from([function]);
         let mut work = vec![function];
         while let Some(at) = work.pop() {
             if self.facts(at.file).function(at.id).is_async {
-                found.insert(Ground::Coroutine(at));
+                if !visit(Ground::Coroutine(at)) {
+                    return;
+                }
                 continue;
             }
             let mut roots = BTreeSet::new();
@@ -40,13 +61,15 @@ impl Lifecycle {
                 }
             }
             for root in roots {
-                found.insert(match root {
+                let ground = match root {
                     Root::Framework(_, by) if self.is_loop_callback(by) => Ground::Callback(by),
                     other => Ground::Root(other),
-                });
+                };
+                if !visit(ground) {
+                    return;
+                }
             }
         }
-        found
     }
 
     fn is_loop_callback(&self, call: ExprRef) -> bool {

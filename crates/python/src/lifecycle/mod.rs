@@ -9,7 +9,6 @@
 
 mod call;
 mod context;
-mod dead;
 mod ends;
 mod expected;
 mod file;
@@ -88,6 +87,7 @@ pub struct Lifecycle {
     module_attributes: RwLock<FxHashMap<Name, Arc<reads::OfModules>>>,
     reads: RwLock<FxHashMap<Place, Arc<reads::Reads>>>,
     callings: RwLock<FxHashMap<FunctionRef, Arc<context::Calling>>>,
+    calls: RwLock<FxHashMap<FunctionRef, Arc<[(FunctionRef, ExprRef)]>>>,
     memory: RwLock<FxHashMap<std::any::TypeId, Arc<dyn std::any::Any + Send + Sync>>>,
     flows: RwLock<FxHashMap<(Origin, bool), Arc<Flow>>>,
     sites: std::sync::OnceLock<Vec<Site>>,
@@ -160,9 +160,13 @@ impl Lifecycle {
     fn link(
         files: Vec<Arc<File>>,
         configs: Vec<(Arc<Facts>, Arc<str>)>,
-        settings: Settings,
+        mut settings: Settings,
         catalogue: Catalogue,
     ) -> Self {
+        // Where nothing says which Python it is for, its syntax does.
+        if settings.python.min.is_none() {
+            settings.python.min = files.iter().filter_map(|file| file.outline.python).max();
+        }
         let modules = Modules::new(&files);
         let vocabulary = Vocabulary::new(&files);
         Self {
@@ -181,6 +185,7 @@ impl Lifecycle {
             module_attributes: RwLock::default(),
             reads: RwLock::default(),
             callings: RwLock::default(),
+            calls: RwLock::default(),
             memory: RwLock::default(),
             flows: RwLock::default(),
             sites: std::sync::OnceLock::new(),
