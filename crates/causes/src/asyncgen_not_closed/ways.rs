@@ -1,6 +1,6 @@
 //! How an `async for` is left before its generator has ended.
 
-use loopmend_python::facts::{ExprKind, Facts, StmtId, StmtKind};
+use loopmend_python::facts::{ExprKind, Facts, Slot, StmtId, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle};
 
 /// One way out.
@@ -34,7 +34,7 @@ pub(super) fn ways(life: &Lifecycle, file: FileId, stmt: StmtId) -> Ways {
     let mut found = Vec::new();
     written(facts, body, false, false, &mut found);
     if found.is_empty()
-        && let Some(call) = raising(life, file, body)
+        && let Some(call) = raising(life, file, body).or_else(|| expected(facts, file, stmt, body))
         && let Some(stmt) = facts.stmt_of(call.id)
     {
         found.push((stmt, Way::Passing));
@@ -80,6 +80,36 @@ fn raising(life: &Lifecycle, file: FileId, block: &[StmtId]) -> Option<ExprRef> 
             .into_iter()
             .any(|callee| life.reachable(callee).into_iter().any(|function| raises(life, function)))
     })
+}
+
+/// The first call in a loop's body, where a `try` around the loop takes what it may raise and the function goes on.
+fn expected(facts: &Facts, file: FileId, at: StmtId, body: &[StmtId]) -> Option<ExprRef> {
+    let taken = facts.ancestors(at).any(|(outer, slot)| match &facts.stmt(outer).kind {
+        StmtKind::Try { handlers, .. } => {
+            slot == Slot::Body
+                && handlers.iter().any(|handler| {
+                    let cancelled = handler
+                        .types
+                        .and_then(|types| facts.dotted(types))
+                        .is_some_and(|name| name.ends_with("CancelledError"));
+                    !cancelled && !leaves(facts, &handler.body)
+                })
+        }
+        _ => false,
+    });
+    let mut first = None;
+    if taken {
+        facts.walk_exprs(body, &mut |id| {
+            let call = matches!(facts.expr(id).kind, ExprKind::Call { .. });
+            first = first.or_else(|| call.then_some(ExprRef { file, id }));
+        });
+    }
+    first
+}
+
+/// Whether a handler hands on what it takes.
+fn leaves(facts: &Facts, block: &[StmtId]) -> bool {
+    block.last().is_some_and(|&last| matches!(facts.stmt(last).kind, StmtKind::Raise { .. }))
 }
 
 fn raises(life: &Lifecycle, function: FunctionRef) -> bool {

@@ -982,11 +982,29 @@ impl Inference<'_> {
                     }
                 }
             }
+            if calls.is_empty() {
+                self.started_with(function, index, &mut found, hops - 1);
+            }
         }
         if found.is_empty() {
             found.push(Value::Unknown);
         }
         found
+    }
+
+    /// What a parameter is given where threads of its function are started.
+    fn started_with(&mut self, function: FunctionRef, index: usize, found: &mut Vec<Value>, hops: u8) {
+        let of = self.life.facts(function.file).function(function.id);
+        let Some(place) = index.checked_sub(usize::from(of.receiver().is_some())) else { return };
+        for (target, argument) in self.life.started_with(function, place) {
+            let own = |value: &Value| match value {
+                Value::Function(of) | Value::Bound(of, _) => *of == function,
+                _ => false,
+            };
+            if self.expr(target, hops).iter().any(own) {
+                found.extend_from_slice(&self.expr(argument, hops));
+            }
+        }
     }
 
     /// For a library's object known by its annotation alone: the objects of that class that callers give.

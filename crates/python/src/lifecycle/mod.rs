@@ -24,6 +24,7 @@ mod reference;
 mod run;
 mod scope;
 mod site;
+mod started;
 mod suite;
 mod task;
 mod value;
