@@ -23,6 +23,9 @@ pub(crate) struct AsyncgenNotClosed;
 
 const SLUG: &str = "asyncgen-not-closed";
 
+/// What asyncio calls the coroutine by which a loop closes a generator that has been collected.
+const CLOSING: &str = "<async_generator_athrow without __name__>";
+
 static PAGE: Page = Page {
     title: "An async generator that holds something is left in the middle",
     what: "\
@@ -127,7 +130,7 @@ fn found(life: &Lifecycle, left: Left) -> Found {
     found.functions.extend(left.hold.inner.iter().map(|(_, other)| *other));
     found.functions.sort_unstable();
     found.functions.dedup();
-    found.names = vec![name.clone()];
+    found.names = vec![name.clone(), CLOSING.to_owned()];
     if left.handed {
         found.related.push((head(life, left.at), "left in this loop".to_owned()));
     }
