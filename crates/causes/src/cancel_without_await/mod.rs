@@ -6,7 +6,8 @@ mod mend;
 use std::sync::Arc;
 
 use loopmend_model::Applicability;
-use loopmend_python::lifecycle::{Lifecycle, Task};
+use loopmend_python::facts::{BindingKind, ExprKind};
+use loopmend_python::lifecycle::{ExprRef, Lifecycle, Task};
 
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
@@ -90,6 +91,8 @@ fn found(life: &Lifecycle, task: &Task, cancel: Cancel) -> Found {
     let mut found = Found::new(SLUG, Spot::expr(life, cancel.call), message);
     found.applicability =
         if cancel.waits(life).is_some() { Applicability::Unsafe } else { Applicability::Advice };
+    // The task sees its `CancelledError` at the stream that it waits for, closed or not.
+    found.doubtful = stays_in_memory(life, cancel.closed);
     found.functions = task.runs.clone();
     found.functions.push(cancel.function);
     found.functions.push(task.function);
@@ -103,4 +106,19 @@ fn found(life: &Lifecycle, task: &Task, cancel: Cancel) -> Found {
     }
     found.detail = Some(Arc::new(cancel));
     found
+}
+
+/// Whether what is closed is one end of a stream in memory.
+fn stays_in_memory(life: &Lifecycle, closed: ExprRef) -> bool {
+    let facts = life.facts(closed.file);
+    let (ExprKind::Attribute { attr: name, .. } | ExprKind::Name(name)) = &facts.expr(closed.id).kind else {
+        return false;
+    };
+    let local = facts.scopes[facts.function_of(closed.id).index()].get(name);
+    facts.writes.get(name).into_iter().chain(local).flatten().any(|&id| match facts.binding(id).kind {
+        BindingKind::Value { value, .. } => life
+            .called_name(closed.with(value))
+            .is_some_and(|called| called.ends_with("create_memory_object_stream")),
+        _ => false,
+    })
 }

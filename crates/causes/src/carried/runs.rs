@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use loopmend_python::facts::{BindingKind, MODULE, Name};
-use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, Lookup, Root, Run, RunKind};
+use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, Lookup, Root, Run, RunKind, Value};
 
 use super::process::{Process, in_tests};
 
@@ -157,10 +157,13 @@ fn loop_of(life: &Lifecycle, run: &Run) -> LoopId {
         return LoopId::Fresh(run.call);
     }
     let made = run.receiver.and_then(|receiver| {
-        life.infer(receiver).iter().find_map(|value| {
-            let site = value.site()?;
-            life.calls_any(site, &["asyncio.new_event_loop", "uvloop.new_event_loop"]).then_some(site)
-        })
+        let sites: Vec<ExprRef> = life.infer(receiver).iter().filter_map(Value::site).collect();
+        let calls = |paths| sites.iter().find(|&&site| life.calls_any(site, paths)).copied();
+        // A new loop is made only where the thread has none yet, and stays then.
+        if calls(&["asyncio.get_event_loop", "asyncio.get_running_loop"]).is_some() {
+            return None;
+        }
+        calls(&["asyncio.new_event_loop", "uvloop.new_event_loop"])
     });
     made.map_or(LoopId::Current, LoopId::Made)
 }

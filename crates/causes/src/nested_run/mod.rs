@@ -1,17 +1,19 @@
 //! `nested-run`: a loop is run in a thread whose loop runs already.
 
 mod chain;
+mod refused;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use loopmend_model::Applicability;
 use loopmend_python::facts::{ExprKind, Slot, StmtKind};
-use loopmend_python::lifecycle::{ExprRef, FileId, Ground, Lifecycle, LoopAct, LoopHandle, Run, RunKind};
+use loopmend_python::lifecycle::{ExprRef, FileId, Lifecycle, LoopAct, LoopHandle, Run, RunKind};
 
 use crate::own_loop::{Instead, Steps, await_run, instead};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 use chain::Chain;
+use refused::runs_below_loop;
 
 /// The cause.
 pub struct NestedRun;
@@ -57,8 +59,7 @@ impl Cause for NestedRun {
             {
                 continue;
             }
-            let grounds = life.grounds(run.function);
-            if !grounds.iter().any(Ground::runs_loop) {
+            if !runs_below_loop(life, run) {
                 continue;
             }
             report.add(found(life, run));

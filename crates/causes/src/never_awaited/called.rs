@@ -82,6 +82,7 @@ pub(super) fn calls(life: &Lifecycle) -> Vec<Called> {
             if is_dropped_close(life, call)
                 || !alone && !used_as_result(life, facts, call)
                 || expected(facts, facts.stmt_of(id))
+                || life.never_runs(call)
             {
                 continue;
             }

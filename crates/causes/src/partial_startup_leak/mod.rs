@@ -6,7 +6,7 @@ mod fix;
 use std::sync::Arc;
 
 use loopmend_model::Applicability;
-use loopmend_python::facts::StmtId;
+use loopmend_python::facts::{ExprKind, Facts, Slot, StmtId, StmtKind};
 use loopmend_python::lifecycle::{FunctionRef, Lifecycle, StmtRef};
 
 use crate::startup::{Open, Phase, Phases, opens, protected, risks};
@@ -69,6 +69,9 @@ static PAGE: Page = Page {
         "uvicorn-startup-failed",
     ],
 };
+
+/// Errors under which those of connections fall.
+const WIDE: &[&str] = &["OSError", "Exception", "BaseException", "ConnectionError"];
 
 /// What a finding hands to its fix.
 struct Detail {
@@ -135,7 +138,7 @@ fn detect_in(life: &Lifecycle, function: FunctionRef, phase: Phase) -> Option<Fo
                 let start = facts.stmt(risk).range.start();
                 start > facts.stmt(from).range.start() || (open.looped && risk == open.stmt)
             })
-            .filter(|&risk| !protected(life, open, risk))
+            .filter(|&risk| !protected(life, open, risk) && !is_survived(facts, risk))
             .collect();
         // Only another opening makes it a start that fails halfway.
         let second = open.looped
@@ -143,7 +146,11 @@ fn detect_in(life: &Lifecycle, function: FunctionRef, phase: Phase) -> Option<Fo
                 .iter()
                 .enumerate()
                 .any(|(other, later)| other != index && open_risks.contains(&later.stmt))
-            || (opens.len() > 1 && !open_risks.is_empty())
+            || (!open_risks.is_empty()
+                && opens
+                    .iter()
+                    .enumerate()
+                    .any(|(other, later)| other != index && !life.exclusive(&[open.call, later.call])))
             || open_risks.iter().any(|&risk| opens_by_call(life, function, risk));
         if open_risks.is_empty() || !second {
             continue;
@@ -165,7 +172,11 @@ fn detect_in(life: &Lifecycle, function: FunctionRef, phase: Phase) -> Option<Fo
     let open = &opens[first];
     let place = life.source(open.place);
     let name = &facts.function(function.id).name;
-    let failing = opens.iter().rev().find(|other| other.awaited && other.stmt != open.stmt).map_or_else(
+    let other = opens
+        .iter()
+        .rev()
+        .find(|other| other.awaited && other.stmt != open.stmt && !life.exclusive(&[open.call, other.call]));
+    let failing = other.map_or_else(
         || "what follows fails".to_owned(),
         |other| format!("`{}` can't be opened", life.source(other.place)),
     );
@@ -197,13 +208,39 @@ fn detect_in(life: &Lifecycle, function: FunctionRef, phase: Phase) -> Option<Fo
     Some(found)
 }
 
+/// Whether a start goes on when a statement fails: a handler takes the errors of connections, and what stops the service later
+/// closes what is open.
+fn is_survived(facts: &Facts, risk: StmtId) -> bool {
+    facts.ancestors(risk).any(|(outer, slot)| {
+        let StmtKind::Try { handlers, .. } = &facts.stmt(outer).kind else { return false };
+        slot == Slot::Body
+            && handlers.iter().any(|handler| {
+                let mut takes = handler.types.is_none();
+                let mut look = |id| takes |= facts.dotted(id).is_some_and(|name| WIDE.contains(&&*name));
+                if let Some(types) = handler.types {
+                    look(types);
+                    facts.descend(types, &mut look);
+                }
+                let mut goes_on = true;
+                facts.walk(&handler.body, &mut |stmt| {
+                    goes_on &= !matches!(facts.stmt(stmt).kind, StmtKind::Raise { .. } | StmtKind::Return(_));
+                    facts.stmt(stmt).exprs(&mut |expr| {
+                        goes_on &= !matches!(facts.expr(expr).kind, ExprKind::Call { func, .. }
+                            if facts.dotted(func).is_some_and(|name| name.ends_with("exit")));
+                    });
+                });
+                takes && goes_on
+            })
+    })
+}
+
 /// Whether a statement calls a function of the tree that opens something to keep.
 fn opens_by_call(life: &Lifecycle, function: FunctionRef, stmt: StmtId) -> bool {
     let facts = life.facts(function.file);
     let mut calls = Vec::new();
     facts.stmt(stmt).exprs(&mut |expr| {
         facts.descend(expr, &mut |inner| {
-            if matches!(facts.expr(inner).kind, loopmend_python::facts::ExprKind::Call { .. }) {
+            if matches!(facts.expr(inner).kind, ExprKind::Call { .. }) {
                 calls.push(loopmend_python::lifecycle::ExprRef { file: function.file, id: inner });
             }
         });

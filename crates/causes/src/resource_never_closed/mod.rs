@@ -7,10 +7,12 @@ mod fate;
 mod finding;
 mod handed;
 mod keeper;
+mod lent;
 mod local;
 mod mend;
 mod module;
 mod owner;
+mod protocol;
 
 use std::collections::BTreeSet;
 
@@ -145,12 +147,16 @@ impl Cause for ResourceNeverClosed {
 
 /// Where the object of a site is left open.
 fn opens(life: &Lifecycle, site: &Site, resource: &Resource) -> Vec<Open> {
-    if !live(life, site, resource) || handed::belongs_to_argument(life, site.call, &site.gives) {
+    if !live(life, site, resource)
+        || handed::belongs_to_argument(life, site.call, &site.gives)
+        || lent::borrows(life, site.call)
+    {
         return Vec::new();
     }
     let closer = Closer::of_resource(life, resource);
     let silent = silent(life, resource);
     let mut opens = fate::fate(life, site.call, &closer, &mut Vec::new());
+    opens.retain(|open| !protocol::has_transport(life, open.at));
     for open in &mut opens {
         open.doubtful |= silent;
     }

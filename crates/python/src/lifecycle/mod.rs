@@ -9,6 +9,7 @@
 
 mod call;
 mod context;
+mod dead;
 mod ends;
 mod expected;
 mod file;
