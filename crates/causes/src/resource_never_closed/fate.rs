@@ -271,6 +271,7 @@ pub(super) fn closes(life: &Lifecycle, flow: &Flow, closer: &Closer) -> Vec<Expr
                     found.push(expr.with(up));
                 }
             }
+            UseKind::Argument { call, .. } if asked_for_end(life, *call, closer) => found.push(*call),
             UseKind::Entered { .. } if closer.with != super::closer::With::No => found.push(at.expr),
             _ => {}
         }
@@ -278,6 +279,16 @@ pub(super) fn closes(life: &Lifecycle, flow: &Flow, closer: &Closer) -> Vec<Expr
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// `getattr(object, "aclose", None)`: what it gives is called where the library has it.
+fn asked_for_end(life: &Lifecycle, call: ExprRef, closer: &Closer) -> bool {
+    let facts = life.facts(call.file);
+    let ExprKind::Call { func, args, .. } = &facts.expr(call.id).kind else { return false };
+    facts.name_of(*func).is_some_and(|name| name == "getattr")
+        && args.get(1).is_some_and(
+            |&name| matches!(&facts.expr(name).kind, ExprKind::Str(name) if closer.ended_by(name)),
+        )
 }
 
 /// The function that ends the object, where all such functions are called by nobody in the tree.
