@@ -99,3 +99,17 @@ fn is_nothing(life: &Lifecycle, expr: ExprRef) -> bool {
         _ => false,
     }
 }
+
+/// Whether a plain function on the way returns before the run if a parameter says so: `if run_async: return server`.
+pub(super) fn has_way_out(life: &Lifecycle, function: FunctionRef) -> bool {
+    let facts = life.facts(function.file);
+    let of = facts.function(function.id);
+    !of.is_async
+        && of.body.iter().any(|&stmt| match &facts.stmt(stmt).kind {
+            StmtKind::If { test, body, .. } => {
+                facts.name_of(*test).is_some_and(|name| of.params.iter().any(|param| param.name == *name))
+                    && body.last().is_some_and(|&last| matches!(facts.stmt(last).kind, StmtKind::Return(_)))
+            }
+            _ => false,
+        })
+}

@@ -45,7 +45,7 @@ pub(super) fn callbacks(life: &Lifecycle) -> Vec<Callback> {
             for &read in facts.attributes.get(taker).into_iter().chain(facts.loads.get(taker)).flatten() {
                 let Some(id) = facts.parent_expr(read) else { continue };
                 let ExprKind::Call { func, args, keywords } = &facts.expr(id).kind else { continue };
-                if *func != read {
+                if *func != read || starts_coroutines(life, ExprRef { file, id }) {
                     continue;
                 }
                 let given = keywords
@@ -65,6 +65,11 @@ pub(super) fn callbacks(life: &Lifecycle) -> Vec<Callback> {
     }
     found.sort_by_key(|callback| callback.call);
     found
+}
+
+/// Whether what is called is a method of the tree or of tornado's loop, which may well start a coroutine it is given.
+fn starts_coroutines(life: &Lifecycle, call: ExprRef) -> bool {
+    !life.callees(call).is_empty() || life.callee_paths(call).iter().any(|path| path.starts_with("tornado."))
 }
 
 fn coroutine_function(life: &Lifecycle, argument: ExprRef) -> Option<FunctionRef> {
