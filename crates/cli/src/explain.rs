@@ -31,6 +31,7 @@ Examples:
   loopmend explain error.log --project ~/shop   with the source that failed beside it
   loopmend explain 'Event loop is closed'       what a message means
   loopmend explain second-run                   what a cause is, how it looks, how it is mended
+  loopmend explain prevention                   habits that keep all causes away
 
 Without --project the source is looked for in this folder. Exit status 1 where the log holds an error.";
 
@@ -72,6 +73,10 @@ impl Explain {
         let subject = self.subject.as_deref().unwrap_or("-");
         if let Some(cause) = page::cause(subject) {
             page::print(cause, self.output_format)?;
+            return Ok(Outcome::Done);
+        }
+        if subject == page::PREVENTION {
+            page::print_prevention(self.output_format)?;
             return Ok(Outcome::Done);
         }
         if page::is_word(subject) && !Path::new(subject).exists() {

@@ -15,6 +15,22 @@ pub fn cause(slug: &str) -> Option<&'static dyn Cause> {
     loopmend_causes::cause(slug)
 }
 
+/// The page that is no cause's: habits that keep all of them away.
+pub const PREVENTION: &str = "prevention";
+
+/// Prints that page.
+pub fn print_prevention(format: AnswerFormat) -> anyhow::Result<()> {
+    const PAGE: &str = include_str!("../../../../docs/prevention.md");
+    let title = PAGE.lines().next().unwrap_or_default().trim_start_matches("# ");
+    match format {
+        AnswerFormat::Json => answer::json(&json!({"title": title, "page": PAGE}))?,
+        AnswerFormat::Concise => answer::text(&format!("{title}\n"))?,
+        AnswerFormat::Full if io::stdout().is_terminal() => answer::text(&markdown::pleasant(PAGE))?,
+        AnswerFormat::Full => answer::data(&markdown::ended(PAGE))?,
+    }
+    Ok(())
+}
+
 /// Fails where there is no cause of this name.
 pub fn known(slug: &str) -> Result<(), Failure> {
     if cause(slug).is_some() { Ok(()) } else { Err(unknown(slug)) }

@@ -31,6 +31,18 @@ fn every_frame_is_told_whose_it_is() {
 }
 
 #[test]
+fn prevention_is_a_page() {
+    let project = Project::empty();
+    let text = printed(&mut project.loopmend(&["explain", "prevention"]), 0);
+    for heading in ["# prevention:", "## A path for SIGTERM", "## In CI"] {
+        assert!(text.contains(heading), "{text}");
+    }
+    let text = printed(&mut project.loopmend(&["explain", "prevention", "--output-format", "json"]), 0);
+    let page: Value = serde_json::from_str(&text).expect("it is JSON");
+    assert!(page["page"].as_str().is_some_and(|page| page.starts_with("# prevention")));
+}
+
+#[test]
 fn standard_input_is_a_log() {
     let project = Project::empty();
     for arguments in [&["explain"][..], &["explain", "-"]] {
