@@ -11,6 +11,7 @@ use loopmend_python::lifecycle::{AsyncioMode, ClassRef, ExprRef, FixtureMaker, F
 use super::convert::Convert;
 use super::gone::gone;
 use super::late::{Late, LateKind, definition, is_statement, stays_plain};
+use super::named::{method_name, public};
 use super::settle::settle;
 use crate::suite::{Named, Preference, Rewrite, align, range_of};
 use crate::{Declined, Found, Mend};
@@ -213,7 +214,7 @@ fn rewritten(
         return Err(Declined::because("write an async close by hand: nothing in the hook can be awaited"));
     }
     if let Some(class) = of.class {
-        let name = closing_name(life, hook, ClassRef { file: hook.file, id: class });
+        let name = method_name(life, hook, ClassRef { file: hook.file, id: class });
         let text = format!("async def {name}(self):\n{}", shifted(&body, 1));
         rewrite.step(&facts.path, |now| replace_statement(now, range, &text))?;
         return Ok(Some((facts.class(class).name.to_string(), name)));
@@ -257,36 +258,6 @@ fn without(source: &Source, function: TextRange, decorator: TextRange) -> Result
         .find(|known| TextRange::new(known.range.start(), known.range.end()).contains_range(decorator))
         .ok_or(Refused::Missing("decorator"))?;
     Ok(remove_decorator(source, found))
-}
-
-/// A module's private hook gets a name that its users may call.
-fn public(life: &Lifecycle, hook: FunctionRef) -> String {
-    let facts = life.facts(hook.file);
-    let own = facts.function(hook.id).name.as_str();
-    let bare = own.trim_start_matches('_');
-    let free = !bare.is_empty()
-        && !facts.scopes.iter().any(|scope| scope.contains_key(bare))
-        && !facts.loads.contains_key(bare)
-        && facts.loads.get(own).is_none_or(|loads| loads.len() <= 1);
-    if free { bare.to_owned() } else { own.to_owned() }
-}
-
-/// A class's private hook gets a name that its makers may call.
-fn closing_name(life: &Lifecycle, hook: FunctionRef, class: ClassRef) -> String {
-    let own = life.facts(hook.file).function(hook.id).name.clone();
-    let of = life.facts(class.file).class(class.id);
-    let named: usize = life
-        .files_with(&own)
-        .iter()
-        .map(|&file| life.facts(file).attributes.get(&own).map_or(0, Vec::len))
-        .sum();
-    if !own.starts_with('_') || named > 1 {
-        return own.to_string();
-    }
-    ["close", "aclose"]
-        .into_iter()
-        .find(|name| life.method(class, name).is_none() && !of.members.contains_key(*name))
-        .map_or_else(|| own.to_string(), str::to_owned)
 }
 
 /// A plain fixture becomes async, and awaits what it ran.

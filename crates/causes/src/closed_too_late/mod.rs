@@ -5,6 +5,7 @@ mod convert;
 mod gone;
 mod late;
 mod mend;
+mod named;
 mod settle;
 
 use std::sync::Arc;
