@@ -19,7 +19,7 @@ pub(crate) fn has_no_loop(life: &Lifecycle, function: FunctionRef) -> bool {
     only_in_threads(life, function) && !has_own_loop(life, function)
 }
 
-/// Whether a thread sets a loop of its own before it comes to a function.
+/// Whether a thread sets a loop of its own before it comes to a function, or a helper that the function calls does.
 fn has_own_loop(life: &Lifecycle, function: FunctionRef) -> bool {
     let mut around: BTreeSet<FunctionRef> = BTreeSet::from([function]);
     let mut work = vec![function];
@@ -32,7 +32,7 @@ fn has_own_loop(life: &Lifecycle, function: FunctionRef) -> bool {
             }
         }
     }
-    around.into_iter().any(|at| {
+    let sets = |at: FunctionRef, paths: &[&str]| {
         let facts = life.facts(at.file);
         let named = ["set_event_loop", "new_event_loop"]
             .iter()
@@ -41,12 +41,13 @@ fn has_own_loop(life: &Lifecycle, function: FunctionRef) -> bool {
         if named {
             facts.body_exprs(at.id, &mut |id| {
                 let call = ExprRef { file: at.file, id };
-                found |= matches!(facts.expr(id).kind, ExprKind::Call { .. })
-                    && life.calls_any(call, &["asyncio.set_event_loop", "asyncio.new_event_loop"]);
+                found |= matches!(facts.expr(id).kind, ExprKind::Call { .. }) && life.calls_any(call, paths);
             });
         }
         found
-    })
+    };
+    around.into_iter().any(|at| sets(at, &["asyncio.set_event_loop", "asyncio.new_event_loop"]))
+        || life.reachable(function).into_iter().any(|at| sets(at, &["asyncio.set_event_loop"]))
 }
 
 /// Whether a function is what a thread class runs: `run` of a class that is based on `threading.Thread`.

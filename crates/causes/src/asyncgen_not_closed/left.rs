@@ -102,6 +102,7 @@ fn of_call(life: &Lifecycle, generator: FunctionRef, hold: &Hold, made: ExprRef,
         && let Some(stmt) = life.facts(next.file).stmt_of(next.id)
         && !life.in_loop(*next)
         && !expects_end(life.facts(next.file), stmt)
+        && !life.is_asserted_to_fail(*next)
     {
         let at = StmtRef { file: next.file, id: stmt };
         let owner = owner_of_next(life, hold, &flow, made, *next, at);

@@ -46,9 +46,14 @@ const ENDINGS: [&str; 16] = [
     "disconnected",
 ];
 
+/// First words of names that speak of an end and do not make it: `set_exit`, `should_close`.
+const ABOUT: [&str; 10] = ["set", "get", "is", "has", "should", "can", "request", "check", "test", "wait"];
+
 /// Whether a function's name says that it ends something.
 pub(super) fn says_end(name: &str) -> bool {
-    name.split('_').any(|word| ENDINGS.contains(&word))
+    let mut words = name.trim_start_matches('_').split('_');
+    let about = words.clone().next().is_some_and(|first| ABOUT.contains(&first));
+    !about && words.any(|word| ENDINGS.contains(&word))
 }
 
 /// All of the tree, in order.

@@ -72,11 +72,15 @@ fn starts(life: &Lifecycle, function: FunctionRef) -> Option<Vec<ExprRef>> {
         .roots(function)
         .into_iter()
         .filter_map(|root| match root {
-            Root::Thread(_, call) => Some(call),
+            Root::Thread(_, call) if !in_tests(life, caller(life, call)) => Some(call),
             _ => None,
         })
         .collect();
     (!calls.is_empty()).then_some(calls)
+}
+
+fn caller(life: &Lifecycle, call: ExprRef) -> FunctionRef {
+    FunctionRef { file: call.file, id: life.facts(call.file).function_of(call.id) }
 }
 
 /// `Thread(target=asyncio.run, args=(work(),))`.

@@ -166,7 +166,7 @@ fn is_asyncios(life: &Lifecycle, receiver: ExprRef) -> bool {
 fn on_loops(life: &Lifecycle) -> Vec<Misuse> {
     let mut found = Vec::new();
     for (index, handle) in life.loops().iter().enumerate() {
-        let asked = handle.kind != HandleKind::Made && only_in_threads(life, handle.function);
+        let asked = handle.kind != HandleKind::Made && has_no_loop(life, handle.function);
         if asked && life.is_refusal_expected(handle.site) {
             continue;
         }

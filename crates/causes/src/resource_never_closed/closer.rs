@@ -2,6 +2,7 @@
 
 use loopmend_model::Version;
 use loopmend_python::catalogue::{Acquire, Close, ContextManager, Resource};
+use loopmend_python::facts::Name;
 use loopmend_python::lifecycle::{ClassRef, Lifecycle};
 
 /// What ends an object.
@@ -21,6 +22,8 @@ pub(super) struct Closer {
     pub(super) with: With,
     /// Its index, where the constructor gives a tuple.
     pub(super) item: Option<u32>,
+    /// Methods of the tree's class without which it opens nothing; empty where making it does.
+    pub(super) opened_by: Vec<Name>,
 }
 
 /// One call that ends an object.
@@ -100,6 +103,7 @@ impl Closer {
             steps,
             with,
             item: resource.gives_item,
+            opened_by: Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ use loopmend_python::lifecycle::{
     ClassRef, ExprRef, FileId, Flow, FunctionRef, Leak, LeakKind, Lifecycle, Place, RunKind, UseKind,
 };
 
+use super::alive;
 use super::closer::Closer;
 use super::handed::{Handed, handed};
 use super::owner;
@@ -65,7 +66,7 @@ const CACHES: &[&str] = &["lru_cache", "cache", "cached", "alru_cache"];
 
 /// All places where what a call gives is left open.
 pub(super) fn fate(life: &Lifecycle, at: ExprRef, closer: &Closer, seen: &mut Vec<ExprRef>) -> Vec<Open> {
-    if seen.contains(&at) || seen.len() > DEEPEST || in_with(life, at) {
+    if seen.contains(&at) || seen.len() > DEEPEST || in_with(life, at) || alive::refused(life, at) {
         return Vec::new();
     }
     seen.push(at);
@@ -96,7 +97,7 @@ fn follow(life: &Lifecycle, at: ExprRef, closer: &Closer, seen: &mut Vec<ExprRef
     let Some(made) = facts.stmt_of(at.id) else { return Vec::new() };
     let function = FunctionRef { file: at.file, id: facts.function_of(at.id) };
     let flow = life.flow(loopmend_python::lifecycle::Origin::Expr(at), true);
-    if handed(life, &flow, closer) == Handed::Away {
+    if handed(life, &flow, closer) == Handed::Away || alive::idle(&flow, closer) {
         return Vec::new();
     }
     let users: BTreeSet<FunctionRef> = uses(life, &flow)
@@ -155,7 +156,7 @@ fn follow(life: &Lifecycle, at: ExprRef, closer: &Closer, seen: &mut Vec<ExprRef
             .collect();
     }
     if let (Some((class, _)), false) = (&class, closes.is_empty()) {
-        return owner::closed(life, *class, &closes, closer, seen);
+        return owner::closed(life, *class, at, &flow, closer, seen);
     }
     if !kept.is_empty() {
         return match uncalled(life, &closes) {
@@ -181,6 +182,16 @@ fn follow(life: &Lifecycle, at: ExprRef, closer: &Closer, seen: &mut Vec<ExprRef
         // Another function ends it: a callee, a callback.
         return Vec::new();
     }
+    let openings: BTreeSet<StmtId> = alive::openings(&flow, closer)
+        .filter(|at| at.file == function.file && facts.function_of(at.id) == function.id)
+        .filter_map(|at| facts.stmt_of(at.id))
+        .collect();
+    let own_ends: BTreeSet<StmtId> = own.iter().filter_map(|close| facts.stmt_of(close.id)).collect();
+    // What opens and closes in one call leaves nothing open.
+    if !openings.is_empty() && openings.is_subset(&own_ends) {
+        return Vec::new();
+    }
+    let made = openings.difference(&own_ends).next().copied().unwrap_or(made);
     let mut found = in_function(life, &flow, function, made, &own, returned, &open);
     if returned && found.is_empty() {
         for site in life.call_sites(function) {
@@ -272,6 +283,7 @@ pub(super) fn closes(life: &Lifecycle, flow: &Flow, closer: &Closer) -> Vec<Expr
                 }
             }
             UseKind::Argument { call, .. } if asked_for_end(life, *call, closer) => found.push(*call),
+            UseKind::Called(call) if closer.ended_by("__call__") => found.push(*call),
             UseKind::Entered { .. } if closer.with != super::closer::With::No => found.push(at.expr),
             _ => {}
         }

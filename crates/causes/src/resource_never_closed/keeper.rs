@@ -78,6 +78,7 @@ pub(super) fn close_in_class(
         steps: vec![own],
         with: With::No,
         item: None,
+        opened_by: Vec::new(),
     };
     let makers = owner::makers(life, class);
     if makers.is_empty() {

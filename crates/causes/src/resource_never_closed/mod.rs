@@ -1,5 +1,6 @@
 //! `resource-never-closed`: a session, pool, client, engine, connection, writer or child is opened and not ended.
 
+mod alive;
 mod child;
 mod closer;
 mod edits;

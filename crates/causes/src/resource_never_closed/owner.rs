@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use loopmend_python::facts::{ExprKind, FunctionId, Name};
-use loopmend_python::lifecycle::{ClassRef, ExprRef, FunctionRef, Lifecycle, Origin, UseKind};
+use loopmend_python::lifecycle::{ClassRef, ExprRef, Flow, FunctionRef, Lifecycle, Origin, UseKind};
 
+use super::alive;
 use super::closer::{Closer, Step, With};
-use super::fate::{How, Keeper, Open, fate};
+use super::fate::{self, How, Keeper, Open, fate};
 
 /// Bases that call nothing.
 const PLAIN_BASES: [&str; 12] = [
@@ -43,6 +44,7 @@ pub(super) fn never(
         steps: Vec::new(),
         with: With::No,
         item: None,
+        opened_by: Vec::new(),
     };
     // Somebody else may reach into an object that goes out of sight.
     if !makers.is_empty() {
@@ -59,14 +61,21 @@ pub(super) fn never(
 pub(super) fn closed(
     life: &Lifecycle,
     class: ClassRef,
-    closes: &[ExprRef],
+    at: ExprRef,
+    flow: &Flow,
     closer: &Closer,
     seen: &mut Vec<ExprRef>,
 ) -> Vec<Open> {
-    let Some(own) = closing(life, class, closes) else { return Vec::new() };
-    if framework_class(life, class) {
+    let closes = &fate::closes(life, flow, closer);
+    let Some(mut own) = closing(life, class, closes) else { return Vec::new() };
+    let family = alive::family(life, class);
+    if framework_class(life, class)
+        || alive::registers(life, class)
+        || own.ends.iter().any(|end| alive::handed_out(life, &family, end))
+    {
         return Vec::new();
     }
+    own.opened_by = alive::openers(life, class, at, flow, closer);
     let mut found = Vec::new();
     for maker in makers(life, class) {
         if !given(life, maker, closer) {
@@ -78,8 +87,7 @@ pub(super) fn closed(
 
 /// How objects of a class are ended, where all ends of what they keep stand in their own methods.
 pub(super) fn closing(life: &Lifecycle, class: ClassRef, closes: &[ExprRef]) -> Option<Closer> {
-    let mut family: BTreeSet<ClassRef> = life.ancestry(class).inside.iter().copied().collect();
-    family.extend(life.heirs(class).iter().copied());
+    let family = alive::family(life, class);
     let in_family = |function: FunctionRef| {
         life.facts(function.file)
             .function(function.id)
@@ -98,7 +106,8 @@ pub(super) fn closing(life: &Lifecycle, class: ClassRef, closes: &[ExprRef]) -> 
     }
     let mut work: Vec<FunctionRef> = methods.iter().copied().collect();
     while let Some(method) = work.pop() {
-        for site in life.call_sites(method) {
+        let name = &life.facts(method.file).function(method.id).name;
+        for site in alive::overridden(life, &family, name).flat_map(|method| life.call_sites(method)) {
             let caller = FunctionRef {
                 file: site.call.file,
                 id: life.facts(site.call.file).function_of(site.call.id),
@@ -155,6 +164,7 @@ pub(super) fn closing(life: &Lifecycle, class: ClassRef, closes: &[ExprRef]) -> 
         steps,
         with,
         item: None,
+        opened_by: Vec::new(),
     })
 }
 

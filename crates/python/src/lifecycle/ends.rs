@@ -167,6 +167,7 @@ impl Walk<'_> {
         match &node.kind {
             StmtKind::Return(_) => {
                 if ends_here {
+                    self.may_raise(stmt, (state & !OPEN) | ENDED);
                     return fall(0);
                 }
                 if self.raises(stmt) {

@@ -646,6 +646,10 @@ impl Tracer<'_> {
                     && let [object, key, _] = args[..]
                     && let ExprKind::Str(key) = &facts.expr(key).kind
                 {
+                    // The object itself gets an attribute and becomes none.
+                    if *argument != Argument::Position(2) {
+                        return;
+                    }
                     self.enter_attribute(expr, call.with(object), &Name::new(&**key), element);
                 } else {
                     self.flow.doubt = true;
