@@ -56,12 +56,15 @@ struct Gathering<'l> {
     life: &'l Lifecycle,
     home: &'l Home,
     sources: BTreeMap<FileId, Source>,
+    /// Statements whose comments stand in a step already.
+    told: BTreeSet<(FileId, StmtId)>,
     found: Gathered,
 }
 
 /// The steps of these handlers, in this order.
 pub(crate) fn gather(life: &Lifecycle, home: &Home, handlers: &[&Handler]) -> Result<Gathered, Declined> {
-    let mut gathering = Gathering { life, home, sources: BTreeMap::new(), found: Gathered::default() };
+    let mut gathering =
+        Gathering { life, home, sources: BTreeMap::new(), told: BTreeSet::new(), found: Gathered::default() };
     for handler in handlers {
         let stmt = statement(life, handler);
         let facts = life.facts(handler.registered_in.file);
@@ -191,7 +194,8 @@ impl Gathering<'_> {
         if def.body.len() != of.body.len() {
             return Err(Declined::because("a handler could not be read"));
         }
-        let mut above = comments_above(&source, def.range());
+        let mut above = self.told_above(handler);
+        above.push_str(&comments_above(&source, def.range()));
         if let Some(text) = docstring(&def.body) {
             above.push_str(&commented(source.slice(text)));
         }
@@ -265,6 +269,7 @@ impl Gathering<'_> {
             (None, None) => return Err(Declined::because("a handler was not found; move it by hand")),
         };
         let mut step = Step { handler: number, ..step };
+        step.text.insert_str(0, &self.told_above(handler));
         for &function in &handler.functions {
             let own = step.gives.is_empty();
             step.gives.extend(given_by(life, function, own).keys);
@@ -272,6 +277,16 @@ impl Gathering<'_> {
         }
         self.put(handler.phase, step);
         Ok(())
+    }
+
+    /// The comments above a registration that is a statement of its own, once.
+    fn told_above(&mut self, handler: &Handler) -> String {
+        let life = self.life;
+        let Registration::Call(call) = handler.registration else { return String::new() };
+        let Some(stmt) = statement(life, handler).filter(|&stmt| self.told.insert((call.file, stmt))) else {
+            return String::new();
+        };
+        comments_above(&self.source(call.file), life.facts(call.file).stmt(stmt).range)
     }
 
     /// The name by which the lifespan calls a function of another module.
