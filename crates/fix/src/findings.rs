@@ -1,6 +1,6 @@
 //! Findings before and after: each of those after must be one of those before.
 
-use loopmend_causes::{Found, cause};
+use loopmend_causes::{Cause, Found, cause};
 use loopmend_python::lifecycle::Lifecycle;
 
 use crate::accept::Rejected;
@@ -79,7 +79,7 @@ pub(crate) fn compare(
         match partner {
             Some(index) if old[index].1 => return Err(Rejected::StillFound),
             Some(_) => {}
-            None if cause(origin.cause).is_some_and(|cause| cause.shows_by_cleanup()) => {}
+            None if cause(origin.cause).is_some_and(Cause::shows_by_cleanup) => {}
             None => {
                 return Err(Rejected::NewFinding {
                     cause: origin.cause.to_owned(),

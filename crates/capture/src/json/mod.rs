@@ -1,5 +1,5 @@
 //! JSON: log lines whose texts have escaped newlines, tracebacks as data (structlog), the payloads of error trackers.
-//! Sentry's events hold frames as data; BugStack's hold the traceback as text.
+//! Sentry's events hold frames as data; those of `BugStack` hold the traceback as text.
 
 mod sentry;
 
