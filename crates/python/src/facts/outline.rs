@@ -220,6 +220,7 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Box<[T]> {
 }
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a yes or no about the file or the place in it")]
 struct Sketch {
     uses: Vec<u32>,
     bare: Vec<u32>,
@@ -327,7 +328,9 @@ impl Sketch {
             Node::Attribute(attribute) => (Some(word(&attribute.attr.id)), &attribute.value),
             Node::Subscript(subscript) => (key(&subscript.slice), &subscript.value),
             Node::Tuple(ast::ExprTuple { elts, .. }) | Node::List(ast::ExprList { elts, .. }) => {
-                elts.iter().for_each(|element| self.written(element));
+                for element in elts {
+                    self.written(element);
+                }
                 return;
             }
             _ => return,

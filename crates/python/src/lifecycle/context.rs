@@ -47,13 +47,16 @@ pub enum Repeat {
     Unknown,
 }
 
+/// Functions that a function calls, each with the call; in source order.
+pub type Calls = std::sync::Arc<[(FunctionRef, ExprRef)]>;
+
 impl Lifecycle {
     /// Functions that a function's body calls or makes coroutines of, with the call; in source order.
-    pub fn calls_from(&self, function: FunctionRef) -> std::sync::Arc<[(FunctionRef, ExprRef)]> {
+    pub fn calls_from(&self, function: FunctionRef) -> Calls {
         if let Some(found) = self.calls.read().expect("no holder panics").get(&function) {
             return std::sync::Arc::clone(found);
         }
-        let found: std::sync::Arc<[_]> = self.find_calls_from(function).into();
+        let found: Calls = self.find_calls_from(function).into();
         self.calls.write().expect("no holder panics").insert(function, std::sync::Arc::clone(&found));
         found
     }

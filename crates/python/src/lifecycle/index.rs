@@ -14,6 +14,16 @@ pub(super) struct Index {
     writes: std::sync::RwLock<FxHashMap<Name, Writes>>,
 }
 
+/// What a name means as a class.
+enum Named {
+    /// This one of the tree.
+    Class(ClassRef),
+    /// One of a library, or nothing.
+    Outside,
+    /// The names alone do not say.
+    Unclear,
+}
+
 /// Writes to one attribute or key: the last part of the object, and the binding; by file.
 type Writes = Arc<[(String, FileId, BindingId)]>;
 
@@ -121,28 +131,31 @@ impl Lifecycle {
             if !of.top || base.is_empty() || base.contains('.') {
                 return None;
             }
-            let meant = self.class_named(class.file, base, 0)?;
-            inherits |= meant == Some(from) && meant != Some(class);
+            inherits |= match self.class_named(class.file, base, 0) {
+                Named::Class(meant) => meant == from && meant != class,
+                Named::Outside => false,
+                Named::Unclear => return None,
+            };
         }
         Some(inherits)
     }
 
-    /// The class that a name of a module means: one of the tree, or none. Nothing where that is not certain.
-    fn class_named(&self, file: FileId, name: &str, depth: u8) -> Option<Option<ClassRef>> {
+    /// The class that a name of a module means.
+    fn class_named(&self, file: FileId, name: &str, depth: u8) -> Named {
         let outline = self.outline(file);
         let own = outline.classes.iter().enumerate().filter(|(_, class)| class.name == *name);
         let mut own = own.map(|(number, _)| ClassRef { file, id: ClassId::new(number) });
         let mut imports =
             outline.imports.iter().filter(|import| *import.alias.as_ref().unwrap_or(&import.name) == *name);
         match (own.next(), own.next(), imports.next(), imports.next()) {
-            (Some(class), None, None, _) => outline.classes[class.id.index()].top.then_some(Some(class)),
+            (Some(class), None, None, _) if outline.classes[class.id.index()].top => Named::Class(class),
             (None, _, Some(import), None) if depth < 5 => {
                 match self.imported_file(file, import.level, &import.module) {
                     Some(target) => self.class_named(target, &import.name, depth + 1),
-                    None => Some(None),
+                    None => Named::Outside,
                 }
             }
-            _ => None,
+            _ => Named::Unclear,
         }
     }
 

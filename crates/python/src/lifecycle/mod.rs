@@ -46,7 +46,7 @@ use wanted::Wanted;
 
 pub use call::{Argument, CallSite};
 
-pub use context::{Repeat, Root};
+pub use context::{Calls, Repeat, Root};
 pub use ends::{Ends, Leak, LeakKind};
 pub use flow::{Flow, Origin, Place, Use, UseKind};
 pub use ground::Ground;
@@ -89,7 +89,7 @@ pub struct Lifecycle {
     module_attributes: RwLock<FxHashMap<Name, Arc<reads::OfModules>>>,
     reads: RwLock<FxHashMap<Place, Arc<reads::Reads>>>,
     callings: RwLock<FxHashMap<FunctionRef, Arc<context::Calling>>>,
-    calls: RwLock<FxHashMap<FunctionRef, Arc<[(FunctionRef, ExprRef)]>>>,
+    calls: RwLock<FxHashMap<FunctionRef, context::Calls>>,
     memory: RwLock<FxHashMap<std::any::TypeId, Arc<dyn std::any::Any + Send + Sync>>>,
     flows: RwLock<FxHashMap<(Origin, bool), Arc<Flow>>>,
     sites: std::sync::OnceLock<Vec<Site>>,
