@@ -151,10 +151,10 @@ impl Attribute<'_> {
                 })
             },
         );
-        Some(self.into_init(function.range, early, &line))
+        Some(self.moved_to_init(function.range, early, &line))
     }
 
-    fn into_init(
+    fn moved_to_init(
         &self,
         init: loopmend_python::facts::TextRange,
         early: bool,

@@ -95,11 +95,12 @@ pub fn in_the_run(life: &Lifecycle, object: &Object, made: ExprRef) -> Result<Me
     let mut ending = Endings { opening: facts.stmt_of(made.id), ..Endings::default() };
     let ended = object.touches.iter().any(|touch| touch.close) || endings::entered(life, object);
     let closes = life.resource(&object.site).is_some_and(loopmend_python::catalogue::Resource::must_close);
-    if !ended && closes {
-        if let Some(closer) = endings::local(life, object, &region) {
-            ending.lines.push(closer.line);
-            ending.added.extend(closer.added);
-        }
+    if !ended
+        && closes
+        && let Some(closer) = endings::local(life, object, &region)
+    {
+        ending.lines.push(closer.line);
+        ending.added.extend(closer.added);
     }
     merge(life, &region, &ending)
 }

@@ -245,7 +245,7 @@ fn waited(
         match &at.kind {
             UseKind::Attribute { name, .. } if name == "join" => waits = true,
             UseKind::Method { name, .. } if name == "is_alive" => {
-                waits |= facts.function(function.id).is_async
+                waits |= facts.function(function.id).is_async;
             }
             UseKind::Method { name, call, .. } if name == "join" => {
                 if !facts.function(function.id).is_async {

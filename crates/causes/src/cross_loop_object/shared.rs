@@ -154,13 +154,12 @@ pub fn judge(
         for root in roots {
             match root {
                 Root::Run(index)
-                    if threads.iter().all(|thread| thread.run.call != life.runs()[index].call) =>
+                    if threads.iter().all(|thread| thread.run.call != life.runs()[index].call)
+                        && !in_tests(life, life.runs()[index].function) =>
                 {
-                    if !in_tests(life, life.runs()[index].function) {
-                        others.insert(index);
-                        there.push(at);
-                        doubtful = false;
-                    }
+                    others.insert(index);
+                    there.push(at);
+                    doubtful = false;
                 }
                 Root::Framework(..) if !own.holds(life, at) => {
                     there.push(at);
