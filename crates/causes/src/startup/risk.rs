@@ -1,7 +1,7 @@
 //! What may fail after something was opened, and whether it is then closed.
 
 use loopmend_python::facts::{ExprKind, Slot, StmtId, StmtKind};
-use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle};
+use loopmend_python::lifecycle::{ExprRef, FunctionRef, Kind, Lifecycle, Value};
 
 use super::closing::{ends_in, ends_within};
 use super::open::Open;
@@ -48,8 +48,11 @@ pub(crate) fn protected(life: &Lifecycle, open: &Open, risk: StmtId) -> bool {
             && (ends_within(life, file, finally, open)
                 || handlers.iter().any(|handler| ends_within(life, file, &handler.body, open)))
     });
-    here || guarded_by_callers(life, open, open.function, 2)
+    here || guarded_by_callers(life, open, open.function, CALLERS)
 }
+
+/// How far out a caller may stand that ends what is opened.
+const CALLERS: u8 = 4;
 
 fn guarded_by_callers(life: &Lifecycle, open: &Open, function: FunctionRef, depth: u8) -> bool {
     if depth == 0 || !open.kept(life) {
@@ -61,17 +64,37 @@ fn guarded_by_callers(life: &Lifecycle, open: &Open, function: FunctionRef, dept
             let file = site.call.file;
             let facts = life.facts(file);
             let Some(stmt) = facts.stmt_of(site.call.id) else { return false };
-            let around = facts.ancestors(stmt).any(|(outer, slot)| {
-                let StmtKind::Try { handlers, finally, .. } = &facts.stmt(outer).kind else { return false };
-                matches!(slot, Slot::Body)
-                    && (ends_within(life, file, finally, open)
-                        || handlers.iter().any(|handler| ends_within(life, file, &handler.body, open)))
-            });
+            let around =
+                facts.ancestors(stmt).filter(|(_, slot)| *slot == Slot::Body).any(|(outer, _)| match &facts
+                    .stmt(outer)
+                    .kind
+                {
+                    StmtKind::Try { handlers, finally, .. } => {
+                        ends_within(life, file, finally, open)
+                            || handlers.iter().any(|handler| ends_within(life, file, &handler.body, open))
+                    }
+                    StmtKind::With { items, .. } => {
+                        items.iter().any(|item| leaving_ends(life, ExprRef { file, id: item.context }, open))
+                    }
+                    _ => false,
+                });
             let caller = FunctionRef { file, id: facts.function_of(site.call.id) };
             around
                 || pushed_before(life, open, caller, stmt)
                 || guarded_by_callers(life, open, caller, depth - 1)
         })
+}
+
+/// Whether leaving a `with` of this object ends what is opened: its class's exit does, or what that calls.
+fn leaving_ends(life: &Lifecycle, context: ExprRef, open: &Open) -> bool {
+    life.infer(context).iter().any(|value| {
+        let Value::Instance(Kind::Class(class), _) = value else { return false };
+        let exits = ["__aexit__", "__exit__"].into_iter().filter_map(|name| life.method(*class, name));
+        exits.flat_map(|exit| life.reachable(exit)).any(|function| {
+            let body = &life.facts(function.file).function(function.id).body;
+            ends_within(life, function.file, body, open)
+        })
+    })
 }
 
 /// `stack.push_async_callback(shutdown, app)` before the call, in the same function.
