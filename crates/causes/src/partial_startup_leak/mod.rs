@@ -9,6 +9,7 @@ use loopmend_model::Applicability;
 use loopmend_python::facts::{ExprKind, Facts, Slot, StmtId, StmtKind};
 use loopmend_python::lifecycle::{FunctionRef, Lifecycle, StmtRef};
 
+use crate::resource_never_closed::takes_over;
 use crate::startup::{Open, Phase, Phases, opens, protected, risks};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
@@ -123,6 +124,13 @@ fn detect_in(life: &Lifecycle, function: FunctionRef, phase: Phase) -> Option<Fo
         .into_iter()
         .filter(|open| matches!(phase, Phase::Lifespan(_)) || open.kept(life))
         .collect();
+    // What another of them takes over is ended with that.
+    let taken = |open: &Open| {
+        opens
+            .iter()
+            .any(|other| other.call != open.call && takes_over(life, other.call, open.place, &open.class))
+    };
+    let opens: Vec<Open> = opens.iter().filter(|open| !taken(open)).cloned().collect();
     if opens.is_empty() {
         return None;
     }

@@ -152,8 +152,27 @@ fn takes(life: &Lifecycle, call: ExprRef, argument: &Argument, closer: &Closer) 
     }
     // A library's object that says what it ends of what it is given; of others the caller stays the owner.
     resources.iter().any(|resource| match &resource.owns {
-        Some(owns) => owned(owns, argument, closer) && !disowned(facts, call),
+        Some(owns) => owned(owns, argument, &closer.class) && !disowned(facts, call),
         None => false,
+    })
+}
+
+/// Whether one resource's constructor is given another that it ends: a session its connector.
+pub(crate) fn takes_over(life: &Lifecycle, constructor: ExprRef, place: ExprRef, class: &str) -> bool {
+    let facts = life.facts(constructor.file);
+    let ExprKind::Call { args, keywords, .. } = &facts.expr(constructor.id).kind else { return false };
+    let positions = args.iter().enumerate().map(|(index, &value)| (Argument::Position(index), value));
+    let named = keywords.iter().filter_map(|of| Some((Argument::Keyword(of.name.clone()?), of.value)));
+    let mut given = positions
+        .chain(named)
+        .filter(|&(_, value)| life.source(constructor.with(value)) == life.source(place));
+    let owns = life
+        .callee_paths(constructor)
+        .iter()
+        .find_map(|path| life.catalogue().constructor(path))
+        .and_then(|resource| resource.owns.clone());
+    owns.is_some_and(|owns| {
+        !disowned(facts, constructor) && given.any(|(argument, _)| owned(&owns, &argument, class))
     })
 }
 
@@ -176,11 +195,11 @@ fn callee_name(facts: &Facts, call: ExprRef) -> Option<&str> {
 }
 
 /// Whether the words of `owns` name this argument or the class of the object.
-fn owned(owns: &str, argument: &Argument, closer: &Closer) -> bool {
+fn owned(owns: &str, argument: &Argument, class: &str) -> bool {
     if owns.starts_with("nothing") {
         return false;
     }
-    let class = closer.class.to_lowercase();
+    let class = class.to_lowercase();
     owns.split([';', '(']).next().unwrap_or(owns).split([',', ' ']).any(|word| {
         let word = word.trim();
         if word.is_empty() {

@@ -23,6 +23,7 @@ use loopmend_python::lifecycle::{ExprRef, Lifecycle, Origin, Site, SiteKind, Use
 
 use crate::{Cause, Declined, Found, Mend, Page, Report};
 
+pub(crate) use handed::takes_over;
 pub(crate) use module::only_run;
 
 use child::Abandoned;
