@@ -34,24 +34,20 @@ pub(crate) fn bound(
 }
 
 fn used_elsewhere(life: &Lifecycle, of: FileId, name: &str) -> bool {
+    if life.importers(of, name).next().is_some() {
+        return true;
+    }
     life.files_with(name).iter().copied().filter(|&file| file != of).any(|file| {
         let facts = life.facts(file);
-        let imported = facts.bindings.iter().any(|binding| match &binding.kind {
-            BindingKind::ImportFrom { level, module, name: imported } => {
-                imported == name && life.imported_file(file, *level, module) == Some(of)
+        facts.attributes.get(name).into_iter().flatten().any(|&id| match facts.expr(id).kind {
+            ExprKind::Attribute { value, .. } => {
+                life.infer(ExprRef { file, id: value }).iter().any(|value| match value {
+                    Value::Module(module) => life.modules().find(module, file) == Some(of),
+                    _ => false,
+                })
             }
             _ => false,
-        });
-        imported
-            || facts.attributes.get(name).into_iter().flatten().any(|&id| match facts.expr(id).kind {
-                ExprKind::Attribute { value, .. } => {
-                    life.infer(ExprRef { file, id: value }).iter().any(|value| match value {
-                        Value::Module(module) => life.modules().find(module, file) == Some(of),
-                        _ => false,
-                    })
-                }
-                _ => false,
-            })
+        })
     })
 }
 

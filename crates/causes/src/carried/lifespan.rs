@@ -113,8 +113,7 @@ fn find_instances(life: &Lifecycle, class: ClassRef, depth: u8, found: &mut Vec<
     }
     let mut any = false;
     for &heir in heirs.iter() {
-        for at in &life.flow(Origin::Class(heir), false).uses {
-            let UseKind::Called(call) = at.kind else { continue };
+        for call in life.flow(Origin::Class(heir), false).calls() {
             let function = FunctionRef { file: call.file, id: life.facts(call.file).function_of(call.id) };
             if in_tests(life, function) {
                 continue;

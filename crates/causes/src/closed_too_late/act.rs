@@ -105,15 +105,8 @@ fn resource(life: &Lifecycle, call: ExprRef, kept: bool) -> Option<String> {
 /// Whether the loop that an act runs on has ended by then, or is another than the work's: none where nothing tells.
 pub(super) fn has_ended(life: &Lifecycle, hook: FunctionRef, act: Act) -> Option<bool> {
     let inside = |function: FunctionRef| {
-        let facts = life.facts(function.file);
-        let mut at = Some(function.id);
-        while let Some(id) = at {
-            if (FunctionRef { file: function.file, id }) == hook {
-                return true;
-            }
-            at = facts.function(id).parent;
-        }
-        false
+        function.file == hook.file
+            && life.facts(hook.file).functions_around(function.id).any(|id| id == hook.id)
     };
     let closed_by_others = |call: ExprRef| {
         life.loops().iter().any(|handle| {

@@ -9,9 +9,7 @@ use loopmend_python::edit::{
     replace_statement,
 };
 use loopmend_python::facts::{BindingKind, Definition, ExprKind, Facts, MODULE, Name, StmtKind};
-use loopmend_python::lifecycle::{
-    ClassRef, ExprRef, FunctionRef, Lifecycle, Origin, Repeat, Site, UseKind, Value,
-};
+use loopmend_python::lifecycle::{ClassRef, ExprRef, FunctionRef, Lifecycle, Origin, Repeat, Site, Value};
 
 use super::bites::is_primitive;
 use super::{Detail, lazy};
@@ -112,10 +110,7 @@ impl Attribute<'_> {
     /// Whether the program makes one object of the class, in a coroutine.
     fn one_instance(&self) -> bool {
         let flow = self.life.flow(Origin::Class(self.class), false);
-        let mut calls = flow.uses.iter().filter_map(|at| match at.kind {
-            UseKind::Called(call) => Some(call),
-            _ => None,
-        });
+        let mut calls = flow.calls();
         let (Some(call), None) = (calls.next(), calls.next()) else { return false };
         let function = FunctionRef { file: call.file, id: self.life.facts(call.file).function_of(call.id) };
         self.life.heirs(self.class).len() == 1

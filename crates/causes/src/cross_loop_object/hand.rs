@@ -154,15 +154,7 @@ fn class_of_threads(
         ));
     };
     let taken = node.members.contains_key("loop") || !life.self_writes(class, "loop").is_empty();
-    let calls: Vec<ExprRef> = life
-        .flow(Origin::Class(class), false)
-        .uses
-        .iter()
-        .filter_map(|at| match at.kind {
-            UseKind::Called(call) => Some(call),
-            _ => None,
-        })
-        .collect();
+    let calls: Vec<ExprRef> = life.flow(Origin::Class(class), false).calls().collect();
     if taken || calls.is_empty() || life.heirs(class).len() > 1 {
         return Err(no(
             "the thread's class is used in other ways too: run its coroutine on the other loop by hand",

@@ -46,14 +46,7 @@ pub(super) fn locals(life: &Lifecycle, function: FunctionRef) -> Vec<Name> {
 
 fn within(life: &Lifecycle, function: FunctionRef, scope: FunctionId) -> bool {
     let facts = life.facts(function.file);
-    let mut at = Some(scope);
-    while let Some(id) = at {
-        if id == function.id {
-            return true;
-        }
-        at = facts.function(id).parent;
-    }
-    false
+    facts.functions_around(scope).any(|id| id == function.id)
 }
 
 /// Reads of names in a function and those inside it.

@@ -84,14 +84,7 @@ pub(super) fn cancel_instead(life: &Lifecycle, detail: &Detail, mend: &mut Mend)
 
 /// Whether a stop stands in the function, or in one that stands in it.
 fn inside(facts: &Facts, owner: FunctionRef, stop: &LoopOperation) -> bool {
-    let mut at = (stop.function.file == owner.file).then_some(stop.function.id);
-    while let Some(id) = at {
-        if id == owner.id {
-            return true;
-        }
-        at = facts.function(id).parent;
-    }
-    false
+    stop.function.file == owner.file && facts.functions_around(stop.function.id).any(|id| id == owner.id)
 }
 
 /// The text `loop.stop` of a stop.

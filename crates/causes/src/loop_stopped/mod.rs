@@ -87,14 +87,8 @@ fn driven_by<'l>(life: &'l Lifecycle, handle: &LoopHandle) -> Option<&'l Run> {
 /// The coroutine that a function is, or stands in.
 fn coroutine_around(life: &Lifecycle, function: FunctionRef) -> Option<FunctionRef> {
     let facts = life.facts(function.file);
-    let mut at = Some(function.id);
-    while let Some(id) = at {
-        if facts.function(id).is_async {
-            return Some(FunctionRef { file: function.file, id });
-        }
-        at = facts.function(id).parent;
-    }
-    None
+    let id = facts.functions_around(function.id).find(|&id| facts.function(id).is_async)?;
+    Some(FunctionRef { file: function.file, id })
 }
 
 fn found(life: &Lifecycle, handle: &LoopHandle, stops: Vec<LoopOperation>, run: &Run) -> Found {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use loopmend_python::edit::{Source, add_keyword, add_parameter, add_positional};
 use loopmend_python::facts::{Definition, ExprKind, Facts, ParameterKind, StmtId, StmtKind};
 use loopmend_python::lifecycle::{
-    ClassRef, ExprRef, FileId, FunctionRef, Ground, HandleKind, Lifecycle, LoopAct, Origin, Place, UseKind,
+    ClassRef, ExprRef, FileId, FunctionRef, Ground, HandleKind, Lifecycle, LoopAct, Origin, Place,
 };
 
 use super::misuse::is_loop;
@@ -65,7 +65,10 @@ fn at_hand(life: &Lifecycle, function: FunctionRef) -> Option<String> {
         Place::Parameter(at, index) if *at == function => {
             of.params.get(*index as usize).map(|param| param.name.to_string())
         }
-        Place::Local(at, name) if at.file == function.file && stands_in(facts, function, *at) => {
+        Place::Local(at, name)
+            if at.file == function.file
+                && facts.functions_around(function.id).skip(1).any(|id| id == at.id) =>
+        {
             Some(name.to_string())
         }
         Place::Global(file, name)
@@ -77,28 +80,11 @@ fn at_hand(life: &Lifecycle, function: FunctionRef) -> Option<String> {
     })
 }
 
-fn stands_in(facts: &Facts, inner: FunctionRef, outer: FunctionRef) -> bool {
-    let mut at = facts.function(inner.id).parent;
-    while let Some(id) = at {
-        if id == outer.id {
-            return true;
-        }
-        at = facts.function(id).parent;
-    }
-    false
-}
-
 /// The coroutine whose body a function is defined in.
 fn coroutine_around(life: &Lifecycle, function: FunctionRef) -> Option<FunctionRef> {
     let facts = life.facts(function.file);
-    let mut at = facts.function(function.id).parent;
-    while let Some(id) = at {
-        if facts.function(id).is_async {
-            return Some(FunctionRef { file: function.file, id });
-        }
-        at = facts.function(id).parent;
-    }
-    None
+    let id = facts.functions_around(function.id).skip(1).find(|&id| facts.function(id).is_async)?;
+    Some(FunctionRef { file: function.file, id })
 }
 
 fn closed_over(
@@ -134,15 +120,7 @@ fn kept_by_object(
     let facts = life.facts(class.file);
     let receiver = facts.function(function.id).receiver().ok_or_else(by_hand)?;
     let decorated = !facts.function(function.id).decorators.is_empty();
-    let made = life.flow(Origin::Class(class), false);
-    let calls: Vec<ExprRef> = made
-        .uses
-        .iter()
-        .filter_map(|at| match at.kind {
-            UseKind::Called(call) => Some(call),
-            _ => None,
-        })
-        .collect();
+    let calls: Vec<ExprRef> = life.flow(Origin::Class(class), false).calls().collect();
     if decorated || calls.is_empty() || !calls.iter().all(|&call| a_loop_runs(life, call)) {
         return Err(by_hand());
     }

@@ -1,7 +1,7 @@
 //! Whether an object goes to someone else who may end it.
 
 use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, MODULE};
-use loopmend_python::lifecycle::{Argument, ExprRef, Flow, Lifecycle, Origin, UseKind};
+use loopmend_python::lifecycle::{Argument, ExprRef, Flow, Lifecycle, Origin, PUTS, UseKind};
 
 use super::closer::Closer;
 
@@ -131,19 +131,7 @@ fn takes(life: &Lifecycle, call: ExprRef, argument: &Argument, closer: &Closer) 
         return args.first().is_none_or(|&given| facts.name_of(given).is_some());
     }
     if LOOKING.contains(&name) {
-        let puts = matches!(
-            name,
-            "append"
-                | "add"
-                | "appendleft"
-                | "insert"
-                | "extend"
-                | "update"
-                | "put_nowait"
-                | "put"
-                | "setdefault"
-        );
-        return puts && into_parameter(facts, call.id);
+        return PUTS.contains(&name) && into_parameter(facts, call.id);
     }
     let resources: Vec<_> =
         life.callee_paths(call).iter().filter_map(|path| life.catalogue().constructor(path)).collect();

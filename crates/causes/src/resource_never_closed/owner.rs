@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use loopmend_python::facts::{ExprKind, FunctionId, Name};
-use loopmend_python::lifecycle::{ClassRef, ExprRef, Flow, FunctionRef, Lifecycle, Origin, UseKind};
+use loopmend_python::lifecycle::{ClassRef, ExprRef, Flow, FunctionRef, Lifecycle, Origin};
 
 use super::alive;
 use super::closer::{Closer, Step, With};
@@ -181,11 +181,7 @@ pub(crate) fn makers(life: &Lifecycle, class: ClassRef) -> Vec<ExprRef> {
     let mut classes = vec![class];
     classes.extend(life.heirs(class).iter().copied());
     for class in classes {
-        for at in &life.flow(Origin::Class(class), false).uses {
-            if let UseKind::Called(call) = at.kind {
-                found.insert(call);
-            }
-        }
+        found.extend(life.flow(Origin::Class(class), false).calls());
         // `cls(…)` in the class's own factories.
         let facts = life.facts(class.file);
         let mut methods: Vec<FunctionId> = facts.class(class.id).methods.values().copied().collect();

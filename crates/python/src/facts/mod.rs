@@ -171,6 +171,11 @@ impl Facts {
         self.stmt_of(id).map_or(MODULE, |stmt| self.stmt(stmt).function)
     }
 
+    /// A function and those whose bodies it stands in, innermost first.
+    pub fn functions_around(&self, id: FunctionId) -> impl Iterator<Item = FunctionId> + '_ {
+        std::iter::successors(Some(id), |&at| self.function(at).parent)
+    }
+
     /// The statements around a statement, innermost first, each with the slot that leads to it. Ends at the function.
     pub fn ancestors(&self, id: StmtId) -> impl Iterator<Item = (StmtId, Slot)> + '_ {
         let mut at = id;

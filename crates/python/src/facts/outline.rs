@@ -2,7 +2,7 @@
 //!
 //! An outline may name more than there is, never less: it only says which files are worth a look.
 
-use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::visitor::{Visitor, walk_comprehension, walk_expr, walk_stmt};
 use ruff_python_ast::{self as ast, Expr as Node, Stmt as StmtNode};
 
 use super::{Name, SyntaxError};
@@ -38,8 +38,8 @@ pub struct Outline {
     pub handed: Box<[Name]>,
     /// Attributes written on the method's own object; sorted words.
     pub own_writes: Box<[u32]>,
-    /// Attributes and keys written on something else than the method's own object, each with the last name of that; sorted words.
-    pub writes: Box<[(u32, u32)]>,
+    /// Attributes and keys written on something else than the method's own object; sorted words.
+    pub writes: Box<[u32]>,
     /// It has an async generator function.
     pub async_generators: bool,
     /// It has an `async for` statement.
@@ -168,8 +168,7 @@ impl Outline {
 
     /// Whether this attribute or key is written on something else than the method's own object.
     pub fn writes_of_others(&self, word: u32) -> bool {
-        let from = self.writes.partition_point(|(of, _)| *of < word);
-        self.writes.get(from).is_some_and(|(of, _)| *of == word)
+        self.writes.binary_search(&word).is_ok()
     }
 
     /// Whether this name is imported from somewhere.
@@ -237,7 +236,7 @@ struct Sketch {
     coroutines: Vec<Name>,
     alone: Vec<Name>,
     handed: Vec<Name>,
-    writes: Vec<(u32, u32)>,
+    writes: Vec<u32>,
     async_generators: bool,
     async_loops: bool,
     calls_result: bool,
@@ -266,17 +265,6 @@ fn dotted(node: &Node) -> Option<Name> {
             Some(Name::new(format!("{}.{}", dotted(&attribute.value)?, attribute.attr.id)))
         }
         Node::Subscript(subscript) => dotted(&subscript.value),
-        _ => None,
-    }
-}
-
-/// The last part of the object that an attribute is written on, as [`crate::lifecycle::Lifecycle::last_part`] has it.
-fn last_part(node: &Node) -> Option<u32> {
-    match node {
-        Node::Name(name) => Some(word(&name.id)),
-        Node::Attribute(attribute) => Some(word(&attribute.attr.id)),
-        Node::Subscript(subscript) => key(&subscript.slice),
-        Node::Call(call) => last_part(&call.func),
         _ => None,
     }
 }
@@ -336,11 +324,7 @@ impl Sketch {
             _ => return,
         };
         let own = matches!((&**object, &self.receiver), (Node::Name(name), Some(own)) if name.id == *own);
-        match (of, last_part(object)) {
-            (Some(of), _) if own => self.own_writes.push(of),
-            (Some(of), Some(last)) => self.writes.push((of, last)),
-            _ => {}
-        }
+        if own { &mut self.own_writes } else { &mut self.writes }.extend(of);
     }
 }
 
@@ -463,6 +447,11 @@ impl<'a> Visitor<'a> for Sketch {
         walk_stmt(self, stmt);
     }
 
+    fn visit_comprehension(&mut self, node: &'a ast::Comprehension) {
+        self.written(&node.target);
+        walk_comprehension(self, node);
+    }
+
     fn visit_expr(&mut self, node: &'a Node) {
         match node {
             Node::Await(awaited) => match &*awaited.value {
@@ -552,10 +541,10 @@ mod tests {
         let outline = outline(
             "class A:\n    def f(self, app):\n        self.pool = 1\n        app.state.pool, app['db'] = 1, 2\n        with x as app.client: pass\n",
         );
-        let mut wanted =
-            [(word("pool"), word("state")), (word("[db]"), word("app")), (word("client"), word("app"))];
+        let mut wanted = [word("pool"), word("[db]"), word("client")];
         wanted.sort_unstable();
         assert_eq!(*outline.writes, wanted);
+        assert_eq!(*outline.own_writes, [word("pool")]);
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use super::infer::HOPS;
 use super::{ClassRef, ExprRef, FileId, FunctionRef, Kind, Lifecycle, Value};
-use crate::facts::word;
-use crate::facts::{BindingId, ExprKind, Name, ParameterKind};
+use crate::facts::{BindingId, ExprKind, Name, ParameterKind, word};
 
 /// A call of a function of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -248,29 +247,22 @@ impl Lifecycle {
 
     /// Calls whose function is written with this last name, or with a name that it is imported as.
     fn calls_named(&self, name: &Name, found: &mut Vec<ExprRef>) {
-        for file in self.files_calling(name) {
+        let mut take = |file: FileId, ids: Option<&Vec<crate::facts::ExprId>>| {
             let facts = self.facts(file);
-            let mut take = |ids: Option<&Vec<crate::facts::ExprId>>| {
-                for &id in ids.into_iter().flatten() {
-                    if let Some(call) = facts.parent_expr(id)
-                        && matches!(facts.expr(call).kind, ExprKind::Call { func, .. } if func == id)
-                    {
-                        found.push(ExprRef { file, id: call });
-                    }
-                }
-            };
-            take(facts.loads.get(name));
-            take(facts.attributes.get(name));
-        }
-        for (file, alias) in self.aliases_of(name) {
-            let facts = self.facts(file);
-            for &load in facts.loads.get(alias).into_iter().flatten() {
-                if let Some(call) = facts.parent_expr(load)
-                    && matches!(facts.expr(call).kind, ExprKind::Call { func, .. } if func == load)
+            for &id in ids.into_iter().flatten() {
+                if let Some(call) = facts.parent_expr(id)
+                    && matches!(facts.expr(call).kind, ExprKind::Call { func, .. } if func == id)
                 {
                     found.push(ExprRef { file, id: call });
                 }
             }
+        };
+        for file in self.files_calling(name) {
+            take(file, self.facts(file).loads.get(name));
+            take(file, self.facts(file).attributes.get(name));
+        }
+        for (file, alias) in self.aliases_of(name) {
+            take(file, self.facts(file).loads.get(alias));
         }
     }
 

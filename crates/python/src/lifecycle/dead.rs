@@ -1,7 +1,7 @@
 //! Code that a constant keeps from running.
 
 use super::{ExprRef, FileId, Lifecycle};
-use crate::facts::{BindingKind, ExprId, ExprKind, MODULE, Name, Slot, StmtKind};
+use crate::facts::{BindingKind, ExprId, ExprKind, MODULE, Name, Slot, StmtKind, word};
 
 /// How many modules a constant is followed through.
 const IMPORTS: usize = 3;
@@ -54,8 +54,9 @@ impl Lifecycle {
     fn constant_of(&self, file: FileId, name: &Name, left: usize) -> Option<bool> {
         let facts = self.facts(file);
         let [only] = facts.scopes[MODULE.index()].get(name)?[..] else { return None };
-        let set_elsewhere =
-            self.files_with(name).iter().any(|&other| self.facts(other).writes.contains_key(name));
+        let written = word(name);
+        let mut writers = self.files_with(name).iter().filter(|&&other| self.outline(other).writes(written));
+        let set_elsewhere = writers.any(|&other| self.facts(other).writes.contains_key(name));
         if set_elsewhere {
             return None;
         }

@@ -131,6 +131,14 @@ impl Flow {
         })
     }
 
+    /// Where it is called: of a class, where its objects are made.
+    pub fn calls(&self) -> impl Iterator<Item = ExprRef> + '_ {
+        self.uses.iter().filter_map(|at| match at.kind {
+            UseKind::Called(call) => Some(call),
+            _ => None,
+        })
+    }
+
     /// Whether it is kept by something that outlives a function: a global, an attribute, another object.
     pub fn kept(&self) -> bool {
         self.places
@@ -141,6 +149,10 @@ impl Flow {
 
 /// What takes a function as a dependency.
 const DEPENDENCIES: [&str; 3] = ["Depends", "Security", "Provide"];
+/// Methods by which a container takes an object.
+pub const PUTS: [&str; 9] =
+    ["append", "add", "appendleft", "insert", "extend", "update", "put_nowait", "put", "setdefault"];
+
 /// An object that more expressions are than this is everybody's: the rest is doubt.
 const STEPS: usize = 1500;
 /// The same for the places where it is kept.
@@ -586,19 +598,7 @@ impl Tracer<'_> {
             ExprKind::Name(name) => name.clone(),
             ExprKind::Attribute { value, attr } => {
                 // `tasks.append(x)`, `tasks.add(x)`, `queue.put_nowait(x)`: the receiver holds it now.
-                if matches!(
-                    attr.as_str(),
-                    "append"
-                        | "add"
-                        | "appendleft"
-                        | "insert"
-                        | "extend"
-                        | "update"
-                        | "put_nowait"
-                        | "put"
-                        | "setdefault"
-                        | "push"
-                ) {
+                if PUTS.contains(&attr.as_str()) || attr == "push" {
                     self.held_by(call.with(*value));
                 }
                 attr.clone()

@@ -48,7 +48,7 @@ pub use call::{Argument, CallSite};
 
 pub use context::{Calls, Repeat, Root};
 pub use ends::{Ends, Leak, LeakKind};
-pub use flow::{Flow, Origin, Place, Use, UseKind};
+pub use flow::{Flow, Origin, PUTS, Place, Use, UseKind};
 pub use ground::Ground;
 pub use handle::{HandleKind, LoopAct, LoopHandle, LoopOperation};
 pub use history::Reuse;

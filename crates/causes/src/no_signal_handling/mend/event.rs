@@ -186,23 +186,12 @@ fn created(
     let source = Source::parse(&facts.path, life.text(file).clone());
     for (index, (_, call)) in endless.way.iter().enumerate() {
         let callee = functions[index + 1];
-        if !encloses(facts, main, callee) {
+        // The names of the main function are seen in those that stand in it.
+        if !facts.functions_around(callee.id).skip(1).any(|id| id == main.id) {
             hand_down(life, &source, *call, callee, stopping, steps)?;
         }
     }
     Ok((*stopping).to_owned())
-}
-
-/// Whether a function's names are seen in another that stands in it.
-fn encloses(facts: &Facts, outer: FunctionRef, inner: FunctionRef) -> bool {
-    let mut at = facts.function(inner.id).parent;
-    while let Some(id) = at {
-        if id == outer.id {
-            return true;
-        }
-        at = facts.function(id).parent;
-    }
-    false
 }
 
 /// A parameter more, given at the one call that there is.
