@@ -1,0 +1,127 @@
+//! The place that hides nothing: a copy of the tree, and otherwise the user's machine as it is.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use loopmend_model::Patch;
+use rustix::process::{Pid, kill_process, kill_process_group};
+
+use super::copy::Cap;
+use super::workshop;
+use crate::place::{Launcher, Layout, Place, PrepareError, Setting, Workspace};
+use crate::run::{Breach, Command, Launch, Link, MARK, Reach, RunError, Signal, signal_marked};
+
+/// Runs commands as the user, in a copy of the tree; time and output are limited, nothing is hidden.
+#[derive(Clone, Debug, Default)]
+pub struct Unconfined {
+    /// How large the tree may be.
+    pub cap: Cap,
+    /// Folders that are searched for a command before those of the user's `PATH`.
+    pub path: Vec<PathBuf>,
+}
+
+impl Place for Unconfined {
+    fn prepare(&self, tree: &Path, patch: Option<&Patch>) -> Result<Workspace, PrepareError> {
+        let (base, layout, left_out) = workshop::prepare(tree, patch, self.cap, None)?;
+        Ok(Workspace::new(base, layout, left_out, Arc::new(self.clone())))
+    }
+
+    fn describe(&self) -> Setting {
+        Setting {
+            confined_by: None,
+            limited_by: vec!["time and output, from outside".to_owned()],
+            open: vec![
+                "the user's files and secrets, the network and all services of the host".to_owned(),
+                "memory, processes and disk are not limited".to_owned(),
+            ],
+            services: Vec::new(),
+            python: None,
+        }
+    }
+}
+
+impl Launcher for Unconfined {
+    fn launch(&self, layout: &Layout, command: &Command, _attended: bool) -> Result<Launch, RunError> {
+        let shown = command.shown();
+        let folder = layout.copy.join(&command.folder);
+        if !folder.is_dir() {
+            return Err(RunError::NoFolder { command: shown, folder: command.folder.clone() });
+        }
+        let mut search = self.path.clone();
+        search.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+        let program = command.argv.first().map(PathBuf::from).unwrap_or_default();
+        let Some(found) = find(&program, &folder, &search) else {
+            return Err(RunError::NoProgram { command: shown, program: program.display().to_string() });
+        };
+        let mark = mark();
+        let mut system = std::process::Command::new(found);
+        system.args(command.argv.iter().skip(1)).current_dir(folder);
+        if let Ok(joined) = std::env::join_paths(&search) {
+            system.env("PATH", joined);
+        }
+        system.env(MARK, &mark).envs(command.env.iter().map(|(name, value)| (name, value)));
+        Ok(Launch { command: system, reach: Arc::new(Group { mark }) })
+    }
+
+    fn inside(&self, _: &Layout, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
+}
+
+/// The program that a word means, as `execvp` looks for it.
+fn find(program: &Path, folder: &Path, search: &[PathBuf]) -> Option<PathBuf> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let runs = |path: &Path| path.is_file() && accessat(CWD, path, Access::EXEC_OK, AtFlags::empty()).is_ok();
+    if program.components().count() > 1 {
+        let path = folder.join(program);
+        return runs(&path).then_some(path);
+    }
+    search.iter().map(|folder| folder.join(program)).find(|path| runs(path))
+}
+
+/// A word that no other run of this machine carries at the same time.
+fn mark() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed), started.as_nanos())
+}
+
+/// A process group on the host, and what left it.
+struct Group {
+    mark: String,
+}
+
+impl Reach for Group {
+    fn signal(&self, leader: u32, signal: Signal) -> io::Result<()> {
+        Ok(kill_process(pid(leader)?, signal.raw())?)
+    }
+
+    fn signal_all(&self, leader: u32, signal: Signal) -> io::Result<()> {
+        kill_process_group(pid(leader)?, signal.raw())?;
+        if signal == Signal::Kill {
+            signal_marked(&self.mark, signal);
+        }
+        Ok(())
+    }
+
+    fn connect(&self, port: u16) -> io::Result<Link> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        TcpStream::connect_timeout(&address, Duration::from_secs(5)).map(Link::Tcp)
+    }
+
+    fn breach(&self, _: u32) -> Option<Breach> {
+        None
+    }
+
+    fn clear(&self) {
+        signal_marked(&self.mark, Signal::Kill);
+    }
+}
+
+fn pid(leader: u32) -> io::Result<Pid> {
+    Pid::from_raw(leader.cast_signed()).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}

@@ -1,0 +1,53 @@
+//! The folders of a workspace, made the same way for every place.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, lchown};
+use std::path::Path;
+
+use loopmend_model::Patch;
+use loopmend_project::{ApplyOptions, apply};
+use tempfile::TempDir;
+
+use super::copy::{Cap, LeftOut, copy};
+use crate::place::{Layout, PrepareError};
+
+/// Makes the folders, copies the tree and applies the patch.
+pub(crate) fn prepare(
+    tree: &Path,
+    patch: Option<&Patch>,
+    cap: Cap,
+    owner: Option<u32>,
+) -> Result<(TempDir, Layout, Vec<LeftOut>), PrepareError> {
+    let base = tempfile::Builder::new().prefix("loopmend-").tempdir().map_err(PrepareError::Folder)?;
+    let tree = tree.canonicalize().map_err(PrepareError::Folder)?;
+    let root = base.path().canonicalize().map_err(PrepareError::Folder)?;
+    let layout = Layout {
+        copy: root.join("copy"),
+        lent: root.join("lent"),
+        left: root.join("left"),
+        tree,
+        base: root,
+    };
+    for folder in [&layout.copy, &layout.lent, &layout.left] {
+        fs::create_dir(folder).map_err(PrepareError::Folder)?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).map_err(PrepareError::Folder)?;
+    }
+    let left_out = copy(&layout.tree, &layout.copy, cap, owner)?;
+    if let Some(patch) = patch {
+        let options = ApplyOptions {
+            allow_dirty: true,
+            inside_only: true,
+            state_home: Some(layout.base.join("state")),
+        };
+        apply(&layout.copy, patch, &options).map_err(|error| PrepareError::Patch(error.to_string()))?;
+    }
+    if let Some(owner) = owner {
+        for folder in [&layout.copy, &layout.left] {
+            lchown(folder, Some(owner), Some(owner)).map_err(PrepareError::Folder)?;
+        }
+        for file in patch.into_iter().flat_map(|patch| &patch.files) {
+            lchown(layout.copy.join(&file.path), Some(owner), Some(owner)).map_err(PrepareError::Folder)?;
+        }
+    }
+    Ok((base, layout, left_out))
+}
