@@ -4,6 +4,7 @@
 //! and throws it away. Nothing in here knows a command line or a forge. Start with [`place`] (where a command runs), then
 //! [`run`] (how it is started, bounded and ended).
 
+pub mod gate;
 pub mod place;
 pub mod run;
 pub mod sandbox;

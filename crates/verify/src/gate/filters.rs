@@ -1,0 +1,438 @@
+//! Warnings and log records that are kept from being seen, hooks that tell nobody, events that are not sent.
+
+use ruff_python_ast::{Expr, Stmt};
+
+use super::code::{is_constant, last, number, string, truth};
+use super::reading::{At, Reading};
+use super::rule::Rule;
+use super::site::Site;
+use super::told::{Duty, is_silent};
+
+/// The level of WARNING: below and at it, nothing of the loop's trouble is kept back.
+const WARNING: f64 = 30.0;
+
+/// Every such place of a file.
+pub(super) fn sites(reading: &Reading<'_>, out: &mut Vec<Site>) {
+    for call in &reading.calls {
+        let name = reading.dotted_call(&call.node.func);
+        let arguments = &call.node.arguments;
+        let mut add = |rule: Rule, message: &str| out.push(site(reading, rule, call.node, message));
+        match last(&name) {
+            "filterwarnings" | "simplefilter" if action(arguments.find_argument_value("action", 0)) => {
+                add(Rule::WarningFilter, "a filter that keeps warnings from being seen");
+            }
+            // Also a mark, given as a decorator or in `pytestmark`.
+            "catch_warnings" if action(arguments.find_keyword("action").map(|keyword| &keyword.value)) => {
+                add(Rule::WarningFilter, "a filter that keeps warnings from being seen");
+            }
+            "setLevel" => {
+                if let Some(level) = arguments.args.first().and_then(|level| level_of(reading, level))
+                    && level > WARNING
+                {
+                    add(
+                        Rule::LogFilter,
+                        "a logger's level is raised above WARNING: what it would tell is lost",
+                    );
+                }
+            }
+            "addFilter" if arguments.args.first().is_some_and(|filter| drops_records(reading, filter)) => {
+                add(Rule::LogFilter, "a filter that drops log records");
+            }
+            "disable" if name == "logging.disable" || name.ends_with("logging.disable") => {
+                let lifts =
+                    arguments.args.first().is_some_and(|level| last(&reading.dotted(level)) == "NOTSET");
+                if !lifts {
+                    add(Rule::LogFilter, "logging is switched off");
+                }
+            }
+            "basicConfig" => {
+                let level =
+                    arguments.find_keyword("level").and_then(|keyword| level_of(reading, &keyword.value));
+                if level.is_some_and(|level| level > WARNING) {
+                    add(Rule::LogFilter, "the level of all loggers is raised above WARNING");
+                }
+            }
+            "ignore_logger" => {
+                add(Rule::DroppedEvent, "a logger's records no longer reach the error tracker");
+            }
+            "set_exception_handler" | "register_unraisablehook"
+                if arguments.args.first().is_some_and(|hook| swallows(reading, hook)) =>
+            {
+                add(Rule::SwallowingHook, "an exception handler of the loop that tells nobody");
+            }
+            _ => {}
+        }
+        keywords(reading, call.node, out);
+    }
+    for assigned in &reading.assigned {
+        let target = reading.dotted(assigned.target);
+        let attribute = last(&target);
+        let place = At { ..assigned.at };
+        let mut add = |rule: Rule, message: &str| {
+            out.push(Site {
+                line: reading.line(assigned.target),
+                ..keyed(reading, rule, place, &format!("{target}={}", reading.code(assigned.value)), message)
+            });
+        };
+        match attribute {
+            "unraisablehook" | "excepthook" if swallows(reading, assigned.value) => {
+                add(Rule::SwallowingHook, "an exception hook that tells nobody");
+            }
+            "showwarning" | "_showwarning" | "_showwarnmsg" | "formatwarning" | "warn" | "warn_explicit"
+                if target.contains("warnings.") && swallows(reading, assigned.value) =>
+            {
+                add(Rule::WarningFilter, "warnings are thrown away where they would be shown");
+            }
+            "disabled"
+                if target.contains('.')
+                    && truth(assigned.value) == Some(true)
+                    && is_logger(reading, assigned.target) =>
+            {
+                add(Rule::LogFilter, "a logger is switched off");
+            }
+            "propagate"
+                if target.contains('.')
+                    && truth(assigned.value) == Some(false)
+                    && is_logger(reading, assigned.target) =>
+            {
+                add(Rule::LogFilter, "a logger's records no longer reach the handlers");
+            }
+            "raiseExceptions"
+                if target.ends_with("logging.raiseExceptions") && truth(assigned.value) == Some(false) =>
+            {
+                add(Rule::LogFilter, "failures of logging itself are no longer shown");
+            }
+            "handlers" | "filters" if matches!(assigned.value, Expr::List(list) if list.elts.is_empty()) => {
+                add(Rule::LogFilter, "a logger loses its handlers");
+            }
+            _ => {}
+        }
+        if let Expr::Dict(_) = assigned.value {
+            levels(reading, assigned.value, out);
+        }
+    }
+    before_send(reading, out);
+}
+
+impl Reading<'_> {
+    /// The dotted name of what is called, through names that are bound once.
+    pub(super) fn dotted_call(&self, func: &Expr) -> String {
+        match func {
+            Expr::Attribute(attribute) => format!("{}.{}", self.resolved(&attribute.value), attribute.attr),
+            other => self.resolved(other),
+        }
+    }
+}
+
+pub(super) fn site(
+    reading: &Reading<'_>,
+    rule: Rule,
+    at: impl ruff_text_size::Ranged,
+    message: &str,
+) -> Site {
+    let range = at.range();
+    Site {
+        rule,
+        key: reading.code(range),
+        extent: None,
+        path: reading.path.to_owned(),
+        line: reading.line(range),
+        message: message.to_owned(),
+    }
+}
+
+fn keyed(reading: &Reading<'_>, rule: Rule, _: At, key: &str, message: &str) -> Site {
+    Site {
+        rule,
+        key: key.to_owned(),
+        extent: None,
+        path: reading.path.to_owned(),
+        line: 0,
+        message: message.to_owned(),
+    }
+}
+
+/// Whether a warning filter's action hides.
+fn action(action: Option<&Expr>) -> bool {
+    action.and_then(string).is_some_and(|action| action.trim_start().starts_with("ignore"))
+}
+
+fn is_logger(reading: &Reading<'_>, target: &Expr) -> bool {
+    let Expr::Attribute(attribute) = target else { return false };
+    let owner = reading.resolved(&attribute.value).to_lowercase();
+    owner.contains("getlogger") || owner.contains("log")
+}
+
+/// A log level's number.
+fn level_of(reading: &Reading<'_>, level: &Expr) -> Option<f64> {
+    if let Some(value) = number(level) {
+        return Some(value);
+    }
+    if let Expr::BinOp(binary) = level {
+        return Some(level_of(reading, &binary.left)? + level_of(reading, &binary.right)?);
+    }
+    let name = string(level).map_or_else(|| reading.dotted(level), str::to_owned);
+    Some(match last(&name).to_uppercase().as_str() {
+        "CRITICAL" | "FATAL" => 50.0,
+        "ERROR" => 40.0,
+        "WARNING" | "WARN" => 30.0,
+        "INFO" => 20.0,
+        "DEBUG" => 10.0,
+        "NOTSET" => 0.0,
+        _ => return None,
+    })
+}
+
+/// Levels in a configuration as `dictConfig` takes it, and in keywords of servers.
+fn levels(reading: &Reading<'_>, value: &Expr, out: &mut Vec<Site>) {
+    let Expr::Dict(dict) = value else { return };
+    for item in &dict.items {
+        let key = item.key.as_ref().and_then(string).unwrap_or_default();
+        if key == "level" && level_of(reading, &item.value).is_some_and(|level| level > WARNING) {
+            out.push(site(reading, Rule::LogFilter, value, "a logger's level is raised above WARNING"));
+        }
+        levels(reading, &item.value, out);
+    }
+}
+
+fn keywords(reading: &Reading<'_>, call: &ruff_python_ast::ExprCall, out: &mut Vec<Site>) {
+    for keyword in &call.arguments.keywords {
+        let Some(name) = keyword.arg.as_ref().map(ruff_python_ast::Identifier::as_str) else { continue };
+        let level = || level_of(reading, &keyword.value).is_some_and(|level| level > WARNING);
+        let found = match name {
+            "log_level" if level() => {
+                Some((Rule::LogFilter, "the server's log level is raised above WARNING"))
+            }
+            "lifespan" if string(&keyword.value) == Some("off") => Some((
+                Rule::ErrorsNotRaised,
+                "the server no longer runs the application's start-up and shutdown",
+            )),
+            "raise_server_exceptions" | "raise_app_exceptions" if truth(&keyword.value) == Some(false) => {
+                Some((Rule::ErrorsNotRaised, "errors of the application are no longer raised in the test"))
+            }
+            "ignore_errors" if !is_empty(&keyword.value) && is_tracker(reading, call) => {
+                Some((Rule::DroppedEvent, "errors that are no longer sent to the error tracker"))
+            }
+            "sample_rate"
+                if number(&keyword.value).is_some_and(|rate| rate < 1.0) && is_tracker(reading, call) =>
+            {
+                Some((Rule::DroppedEvent, "only a part of the errors is sent to the error tracker"))
+            }
+            "event_level" if matches!(keyword.value, Expr::NoneLiteral(_)) => {
+                Some((Rule::DroppedEvent, "logged errors are no longer sent to the error tracker"))
+            }
+            "excepthook" | "exception_handler" | "unraisablehook" if swallows(reading, &keyword.value) => {
+                Some((Rule::SwallowingHook, "an exception handler that tells nobody"))
+            }
+            _ => None,
+        };
+        if let Some((rule, message)) = found {
+            let found = site(reading, rule, keyword, message);
+            // However the client of the test is told so.
+            let key = if rule == Rule::ErrorsNotRaised { rule.name().to_owned() } else { found.key.clone() };
+            out.push(found.with_key(key));
+        }
+    }
+    for argument in &call.arguments.args {
+        levels(reading, argument, out);
+    }
+}
+
+fn is_empty(value: &Expr) -> bool {
+    matches!(value, Expr::List(list) if list.elts.is_empty())
+        || matches!(value, Expr::Tuple(tuple) if tuple.elts.is_empty())
+        || value.is_none_literal_expr()
+}
+
+fn is_tracker(reading: &Reading<'_>, call: &ruff_python_ast::ExprCall) -> bool {
+    let name = reading.dotted(&call.func);
+    last(&name) == "init" || name.to_lowercase().contains("client") && name.contains("sentry")
+}
+
+/// Whether a log filter lets some records vanish: one that only adds to them says true always.
+fn drops_records(reading: &Reading<'_>, filter: &Expr) -> bool {
+    let value = match filter {
+        Expr::Name(name) => match reading.values.get(name.id.as_str()) {
+            Some(Some(value)) => value,
+            _ => filter,
+        },
+        other => other,
+    };
+    match value {
+        Expr::Lambda(lambda) => truth(&lambda.body) != Some(true),
+        Expr::Name(name) => {
+            reading.function_named(name.id.as_str()).is_none_or(|function| !says_true(&function.node.body))
+        }
+        Expr::Call(call) => {
+            let name = reading.dotted(&call.func);
+            let class = reading.classes.iter().find(|class| class.node.name.as_str() == last(&name));
+            let filter = class.and_then(|class| {
+                class
+                    .node
+                    .body
+                    .iter()
+                    .filter_map(Stmt::as_function_def_stmt)
+                    .find(|method| method.name.as_str() == "filter")
+            });
+            filter.is_none_or(|method| !says_true(&method.body))
+        }
+        _ => true,
+    }
+}
+
+/// Whether all that a function returns is true.
+fn says_true(body: &[Stmt]) -> bool {
+    let mut returns = Vec::new();
+    super::swallowed::returns(body, &mut returns);
+    !returns.is_empty() && returns.iter().all(|value| truth(value) == Some(true))
+}
+
+/// Whether a function, given by name or as a lambda, does nothing with what it is told.
+pub(super) fn swallows(reading: &Reading<'_>, hook: &Expr) -> bool {
+    match hook {
+        Expr::Lambda(lambda) => {
+            is_constant(&lambda.body)
+                || lambda.body.as_call_expr().is_some_and(|call| {
+                    let name = reading.dotted(&call.func);
+                    call.arguments.is_empty() || matches!(last(&name), "debug" | "info" | "dict" | "list")
+                })
+        }
+        Expr::Name(name) => {
+            if let Some(function) = reading.function_named(name.id.as_str()) {
+                return swallows_in(reading, function.node);
+            }
+            match reading.values.get(name.id.as_str()) {
+                Some(Some(value)) if value.is_lambda_expr() => swallows(reading, value),
+                _ => false,
+            }
+        }
+        Expr::Attribute(attribute) => match &*attribute.value {
+            Expr::Name(owner) if owner.id.as_str() == "self" || owner.id.as_str() == "cls" => reading
+                .function_named(attribute.attr.as_str())
+                .is_some_and(|function| swallows_in(reading, function.node)),
+            _ => false,
+        },
+        Expr::Call(call) if last(&reading.dotted(&call.func)) == "partial" => {
+            call.arguments.args.first().is_some_and(|function| swallows(reading, function))
+        }
+        Expr::Call(call) => last(&reading.dotted(&call.func)).ends_with("Mock"),
+        _ => false,
+    }
+}
+
+/// A hook tells where every way through it reports what it was given; any of its parameters will do.
+fn swallows_in(reading: &Reading<'_>, function: &ruff_python_ast::StmtFunctionDef) -> bool {
+    let mut names: Vec<&str> = function
+        .parameters
+        .iter_non_variadic_params()
+        .map(|parameter| parameter.parameter.name.as_str())
+        .filter(|name| !matches!(*name, "self" | "cls" | "loop"))
+        .collect();
+    names.extend(function.parameters.vararg.as_ref().map(|vararg| vararg.name.as_str()));
+    // What is fetched from them stands for them: `exc = context.get("exception")`.
+    for assigned in &reading.assigned {
+        if let Expr::Name(target) = assigned.target
+            && function.range.contains_range(assigned.target.range_of())
+            && names.iter().any(|name| super::told::reads(assigned.value, name))
+        {
+            names.push(target.id.as_str());
+        }
+    }
+    names.is_empty() && is_silent(reading, &function.body, None, Duty::Report)
+        || !names.is_empty()
+            && names.iter().all(|name| is_silent(reading, &function.body, Some(name), Duty::Report))
+}
+
+trait RangeOf {
+    fn range_of(&self) -> ruff_text_size::TextRange;
+}
+
+impl RangeOf for Expr {
+    fn range_of(&self) -> ruff_text_size::TextRange {
+        ruff_text_size::Ranged::range(self)
+    }
+}
+
+/// A `before_send` that gives nothing back for some events.
+fn before_send(reading: &Reading<'_>, out: &mut Vec<Site>) {
+    const HOOKS: [&str; 3] = ["before_send", "before_send_log", "before_breadcrumb"];
+    let mut hooks: Vec<(String, &Expr)> = Vec::new();
+    for call in &reading.calls {
+        for keyword in &call.node.arguments.keywords {
+            if let Some(name) = &keyword.arg
+                && HOOKS[..2].contains(&name.as_str())
+            {
+                hooks.push((name.to_string(), &keyword.value));
+            }
+        }
+    }
+    let mut named: Vec<&str> = HOOKS[..2].to_vec();
+    for (_, value) in &hooks {
+        match value {
+            Expr::Lambda(lambda) if may_be_none(&lambda.body) => {
+                out.push(site(
+                    reading,
+                    Rule::DroppedEvent,
+                    *value,
+                    "events are dropped before they reach the error tracker",
+                ));
+            }
+            Expr::Name(name) => named.push(name.id.as_str()),
+            Expr::Attribute(attribute) => named.push(attribute.attr.as_str()),
+            _ => {}
+        }
+    }
+    for function in &reading.functions {
+        let name = function.node.name.as_str();
+        if !named.contains(&name) {
+            continue;
+        }
+        let mut returns = Vec::new();
+        super::swallowed::returns(&function.node.body, &mut returns);
+        for value in returns.iter().filter(|value| may_be_none(value)) {
+            out.push(
+                site(
+                    reading,
+                    Rule::DroppedEvent,
+                    *value,
+                    "events are dropped before they reach the error tracker",
+                )
+                .with_key(format!("{name}|{}", guard_of(reading, value))),
+            );
+        }
+        if returns.is_empty() {
+            let message = "events are dropped before they reach the error tracker";
+            out.push(
+                site(reading, Rule::DroppedEvent, &function.node.name, message)
+                    .with_key(format!("{name}|falls through")),
+            );
+        }
+    }
+}
+
+impl Site {
+    fn with_key(self, key: String) -> Self {
+        Self { key, ..self }
+    }
+}
+
+/// The condition under which a value is returned.
+fn guard_of(reading: &Reading<'_>, value: &Expr) -> String {
+    reading
+        .source
+        .statements_at(value)
+        .into_iter()
+        .filter_map(|found| found.stmt.as_if_stmt())
+        .map(|guard| reading.code(&*guard.test))
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+fn may_be_none(value: &Expr) -> bool {
+    match value {
+        Expr::NoneLiteral(_) => true,
+        Expr::If(choice) => may_be_none(&choice.body) || may_be_none(&choice.orelse),
+        Expr::BoolOp(bool_op) => bool_op.values.iter().any(may_be_none),
+        _ => false,
+    }
+}
