@@ -1,5 +1,7 @@
 //! `cargo xtask test`: every group of tests, and one closing line.
 
+use std::process::Command;
+
 use anyhow::Result;
 use clap::ValueEnum;
 
@@ -71,8 +73,14 @@ fn lint() -> Result<Totals> {
 
 fn crates(require_all: bool) -> Result<Totals> {
     if programs::answers("cargo-nextest", "--version") {
-        let (holds, text) =
-            shown(cargo().args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]))?;
+        let (holds, text) = shown(told(cargo(), require_all).args([
+            "nextest",
+            "run",
+            "--workspace",
+            "--no-fail-fast",
+            "--no-tests",
+            "pass",
+        ]))?;
         return Ok(counted(holds, &text));
     }
     println!("cargo-nextest is absent (cargo install cargo-nextest --locked); cargo test takes its place");
@@ -81,6 +89,14 @@ fn crates(require_all: bool) -> Result<Totals> {
     }
     let (holds, text) = shown(cargo().args(["test", "--workspace", "--all-targets", "--no-fail-fast"]))?;
     Ok(counted(holds, &text))
+}
+
+/// Tells the tests whether what this machine lacks is a failure.
+fn told(mut command: Command, require_all: bool) -> Command {
+    if require_all {
+        command.env("LOOPMEND_REQUIRE_ALL", "1");
+    }
+    command
 }
 
 fn examples() -> Result<Totals> {

@@ -4,11 +4,13 @@
 //! and throws it away. Nothing in here knows a command line or a forge. Start with [`place`] (where a command runs), then
 //! [`run`] (how it is started, bounded and ended).
 
+pub mod environment;
 pub mod gate;
 pub mod place;
 pub mod run;
 pub mod sandbox;
 
+pub use environment::Environment;
 pub use place::{Place, PrepareError, Recogniser, Setting, Workspace};
 pub use run::{Command, Exit, Limits, Link, Ran, RunError, Running, Signal};
-pub use sandbox::Unconfined;
+pub use sandbox::{Bubblewrap, INSIDE, Sandbox, Service, ServiceError, Unavailable, Unconfined, inside};

@@ -33,6 +33,11 @@ pub trait Reach: Send + Sync {
     /// Ends what is left when the leader is gone.
     fn clear(&self);
 
+    /// Why the place itself could not be set up, where that is how the run ended.
+    fn failure(&self, _exit: super::Exit, _stderr: &[u8]) -> Option<String> {
+        None
+    }
+
     /// What the leader's status says of the program, and whether the system ended it for memory.
     fn status(&self, code: Option<i32>, signal: Option<i32>) -> super::Exit {
         match (code, signal) {

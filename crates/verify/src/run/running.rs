@@ -2,7 +2,7 @@
 
 use std::io;
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -113,17 +113,38 @@ impl Running {
         let fails = |source| RunError::Io { command: shown.to_owned(), source };
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = command.spawn().map_err(fails)?;
-        // The pipes' ends that were given to the child stay open here as long as its command does.
-        drop(command);
-        let leader = child.id();
         let shared = Arc::new(Shared::default());
-        let pump = Pump::new(child, Arc::clone(&shared), Arc::clone(&reach), *limits);
-        let spawned = thread::Builder::new()
-            .name("loopmend-run".to_owned())
-            .spawn(move || pump.run())
-            .map_err(fails)?;
-        Ok(Self { shared, reach, leader, command: shown.to_owned(), pump: Some(spawned) })
+        let (tell, told) = mpsc::sync_channel(1);
+        let (pumped, reached, limits) = (Arc::clone(&shared), Arc::clone(&reach), *limits);
+        // What dies with its parent dies with the thread that started it, so the pump's thread starts it.
+        let work = move || {
+            let child = command.spawn();
+            // The ends of the pipes that the child was given stay open here as long as its command does.
+            drop(command);
+            let child = match child {
+                Ok(child) => child,
+                Err(error) => {
+                    reached.clear();
+                    let _ = tell.send(Err(error));
+                    return;
+                }
+            };
+            let leader = child.id();
+            let pump = Pump::new(child, pumped, reached, limits);
+            if tell.send(Ok(leader)).is_ok() {
+                pump.run();
+            }
+        };
+        let pump = thread::Builder::new().name("loopmend-run".to_owned()).spawn(work).map_err(fails)?;
+        let ended_early = || io::Error::other("its thread ended early");
+        let leader = match told.recv().map_err(|_| ended_early()).and_then(|started| started) {
+            Ok(leader) => leader,
+            Err(error) => {
+                let _ = pump.join();
+                return Err(fails(error));
+            }
+        };
+        Ok(Self { shared, reach, leader, command: shown.to_owned(), pump: Some(pump) })
     }
 
     /// Sends a signal to the program itself; nothing happens where it is gone.
@@ -184,6 +205,9 @@ impl Running {
             let source = io::Error::other("its watcher ended early");
             return Err(RunError::Io { command: self.command.clone(), source });
         };
+        if let Some(reason) = self.reach.failure(exit, &state.stderr) {
+            return Err(RunError::Place { command: self.command.clone(), reason });
+        }
         Ok(Ran {
             exit,
             output: std::mem::take(&mut state.output),
@@ -217,7 +241,10 @@ impl Drop for Running {
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").field("command", &self.command).field("leader", &self.leader).finish()
+        f.debug_struct("Running")
+            .field("command", &self.command)
+            .field("leader", &self.leader)
+            .finish_non_exhaustive()
     }
 }
 

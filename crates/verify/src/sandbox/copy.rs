@@ -117,7 +117,7 @@ pub fn copy(tree: &Path, into: &Path, cap: Cap, owner: Option<u32>) -> Result<Ve
         };
         let is_folder = entry.file_type().is_dir();
         if is_not_own(&entry) {
-            copying.leave(&entry, Reason::NotOwn);
+            copying.leave(entry.path().strip_prefix(tree).unwrap_or(entry.path()), Reason::NotOwn);
             if is_folder {
                 walk.skip_current_dir();
             }
@@ -149,41 +149,47 @@ struct Copying<'a> {
 
 impl Copying<'_> {
     fn take(&mut self, entry: &DirEntry) -> Result<(), CopyError> {
-        let from = entry.path();
-        let Ok(relative) = from.strip_prefix(self.tree) else { return Ok(()) };
-        let to = self.into.join(relative);
-        let kind = entry.file_type();
-        let done = if kind.is_dir() {
-            fs::create_dir(&to)
-        } else if kind.is_symlink() {
-            match fs::read_link(from) {
-                Ok(target) if stays_in(relative, &target) => symlink(target, &to),
-                Ok(_) => return self.leave_path(relative, Reason::LeadsOut),
-                Err(error) => Err(error),
+        let Ok(relative) = entry.path().strip_prefix(self.tree) else { return Ok(()) };
+        match self.taken(entry, relative) {
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) => {
+                self.leave(relative, reason);
+                Ok(())
             }
-        } else if kind.is_file() {
-            match plain_copy(from, &to) {
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    return self.leave_path(relative, Reason::Unreadable);
-                }
-                done => done,
-            }
-        } else {
-            return self.leave_path(relative, Reason::Special);
-        };
-        done.and_then(|()| self.owner.map_or(Ok(()), |owner| lchown(&to, Some(owner), Some(owner))))
-            .map_err(|source| CopyError::Io { path: from.to_path_buf(), source })
-    }
-
-    fn leave(&mut self, entry: &DirEntry, reason: Reason) {
-        if let Ok(relative) = entry.path().strip_prefix(self.tree) {
-            self.left_out.push(LeftOut { path: relative.to_path_buf(), reason });
+            Err(source) => Err(CopyError::Io { path: entry.path().to_path_buf(), source }),
         }
     }
 
-    fn leave_path(&mut self, relative: &Path, reason: Reason) -> Result<(), CopyError> {
+    /// Makes the copy of one entry, or gives the reason why there is none.
+    fn taken(&self, entry: &DirEntry, relative: &Path) -> io::Result<Option<Reason>> {
+        let (from, to) = (entry.path(), self.into.join(relative));
+        let kind = entry.file_type();
+        if kind.is_dir() {
+            fs::create_dir(&to)?;
+        } else if kind.is_symlink() {
+            let target = fs::read_link(from)?;
+            if !stays_in(relative, &target) {
+                return Ok(Some(Reason::LeadsOut));
+            }
+            symlink(target, &to)?;
+        } else if kind.is_file() {
+            match plain_copy(from, &to) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    return Ok(Some(Reason::Unreadable));
+                }
+                done => done?,
+            }
+        } else {
+            return Ok(Some(Reason::Special));
+        }
+        if let Some(owner) = self.owner {
+            lchown(&to, Some(owner), Some(owner))?;
+        }
+        Ok(None)
+    }
+
+    fn leave(&mut self, relative: &Path, reason: Reason) {
         self.left_out.push(LeftOut { path: relative.to_path_buf(), reason });
-        Ok(())
     }
 
     fn unreadable(&mut self, error: walkdir::Error) -> Result<(), CopyError> {
@@ -192,7 +198,8 @@ impl Copying<'_> {
         match path.strip_prefix(self.tree) {
             Ok(relative) if source.kind() == io::ErrorKind::PermissionDenied => {
                 let relative = relative.to_path_buf();
-                self.leave_path(&relative, Reason::Unreadable)
+                self.leave(&relative, Reason::Unreadable);
+                Ok(())
             }
             _ => Err(CopyError::Io { path, source }),
         }

@@ -1,10 +1,28 @@
 //! The places: what confines a run, and the copy that it runs in.
 //!
-//! Start with [`copy`] (what of a tree is copied) and [`Unconfined`] (the place that hides nothing and says so).
+//! Start with [`Sandbox`] (the place that hides all that is not the program's business), [`copy`] (what of a tree is copied) and
+//! [`Unconfined`] (the place that hides nothing and says so).
 
 pub(crate) mod beneath;
+mod bubblewrap;
+mod cgroup;
+mod confined;
 pub mod copy;
+mod disk;
+mod family;
+mod find;
+mod hold;
+mod inside;
+mod relay;
+mod repository;
+mod service;
 mod unconfined;
+mod user;
+mod view;
 mod workshop;
 
+pub use bubblewrap::{Bubblewrap, Unavailable};
+pub use confined::Sandbox;
+pub use inside::{INSIDE, inside};
+pub use service::{Service, ServiceError};
 pub use unconfined::Unconfined;

@@ -11,6 +11,7 @@ use loopmend_model::Patch;
 use rustix::process::{Pid, kill_process, kill_process_group};
 
 use super::copy::Cap;
+use super::find::{Search, found};
 use super::workshop;
 use crate::place::{Launcher, Layout, Place, PrepareError, Setting, Workspace};
 use crate::run::{Breach, Command, Launch, Link, MARK, Reach, RunError, Signal, signal_marked};
@@ -54,7 +55,8 @@ impl Launcher for Unconfined {
         let mut search = self.path.clone();
         search.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
         let program = command.argv.first().map(PathBuf::from).unwrap_or_default();
-        let Some(found) = find(&program, &folder, &search) else {
+        let looked = Search { copy: &layout.copy, tree: &layout.copy, folder: &folder, path: &search };
+        let Some(found) = found(&program, &looked) else {
             return Err(RunError::NoProgram { command: shown, program: program.display().to_string() });
         };
         let mark = mark();
@@ -70,17 +72,6 @@ impl Launcher for Unconfined {
     fn inside(&self, _: &Layout, path: &Path) -> PathBuf {
         path.to_path_buf()
     }
-}
-
-/// The program that a word means, as `execvp` looks for it.
-fn find(program: &Path, folder: &Path, search: &[PathBuf]) -> Option<PathBuf> {
-    use rustix::fs::{Access, AtFlags, CWD, accessat};
-    let runs = |path: &Path| path.is_file() && accessat(CWD, path, Access::EXEC_OK, AtFlags::empty()).is_ok();
-    if program.components().count() > 1 {
-        let path = folder.join(program);
-        return runs(&path).then_some(path);
-    }
-    search.iter().map(|folder| folder.join(program)).find(|path| runs(path))
 }
 
 /// A word that no other run of this machine carries at the same time.

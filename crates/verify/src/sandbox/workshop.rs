@@ -1,12 +1,14 @@
 //! The folders of a workspace, made the same way for every place.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::{PermissionsExt, lchown};
 use std::path::Path;
 
 use loopmend_model::Patch;
 use loopmend_project::{ApplyOptions, apply};
 use tempfile::TempDir;
+use walkdir::WalkDir;
 
 use super::copy::{Cap, LeftOut, copy};
 use crate::place::{Layout, PrepareError};
@@ -50,4 +52,13 @@ pub(crate) fn prepare(
         }
     }
     Ok((base, layout, left_out))
+}
+
+/// Gives a folder and all in it to a user.
+pub(crate) fn give(folder: &Path, owner: Option<u32>) -> io::Result<()> {
+    let Some(owner) = owner else { return Ok(()) };
+    for entry in WalkDir::new(folder) {
+        lchown(entry?.path(), Some(owner), Some(owner))?;
+    }
+    Ok(())
 }
