@@ -84,15 +84,26 @@ fn machine() -> Vec<Finding> {
         program("git", true, "tells which files have uncommitted changes", install("git")),
         program("uv", false, "makes environments quickly; venv and pip do too", "pip install uv".to_owned()),
     ];
-    if cfg!(target_os = "linux") {
-        findings.push(program(
-            "bwrap",
-            false,
-            "will run your code in a sandbox to prove a mend",
-            install("bubblewrap"),
-        ));
-    }
+    #[cfg(target_os = "linux")]
+    findings.extend(sandbox());
     findings
+}
+
+/// What confines the user's code, and what it can limit on this machine.
+#[cfg(target_os = "linux")]
+fn sandbox() -> Vec<Finding> {
+    use loopmend_verify::{Place as _, Sandbox};
+    let purpose = "runs your code in a sandbox to prove a mend";
+    let sandbox = match Sandbox::new() {
+        Ok(sandbox) => sandbox,
+        Err(error) => {
+            let install = error.package().map_or_else(|| error.hint(), install);
+            return vec![Finding { name: "sandbox", found: None, needed: false, purpose, install }];
+        }
+    };
+    let setting = sandbox.describe();
+    let found = |name, found| Finding { name, found, needed: false, purpose, install: String::new() };
+    vec![found("sandbox", setting.confined_by), found("limits", Some(setting.limited_by.join("; ")))]
 }
 
 fn program(name: &'static str, needed: bool, purpose: &'static str, install: String) -> Finding {

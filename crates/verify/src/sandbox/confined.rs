@@ -12,6 +12,7 @@ use super::copy::Cap;
 use super::disk::Watch;
 use super::family::Depth;
 use super::find::{Search, found};
+use super::gateway;
 use super::hold::{Hold, Sockets};
 use super::service::Service;
 use super::user::{self, HOME, NAME, User};
@@ -36,6 +37,12 @@ pub struct Sandbox {
     pub variables: Vec<(String, String)>,
     /// The program that stands in for services inside: it must call [`inside`](super::inside()).
     pub program: Option<PathBuf>,
+    /// Folders outside the copy that may be written to, at their own paths; they belong to [`Sandbox::builder`].
+    pub(crate) writable: Vec<PathBuf>,
+    /// Other machines are reached, through a proxy that never leads to this one.
+    pub(crate) gateway: bool,
+    /// Runs are those of one user, the same every time, that owns what is made for keeps.
+    pub(crate) builder: bool,
     bubblewrap: Bubblewrap,
     grounds: Grounds,
 }
@@ -55,6 +62,9 @@ impl Sandbox {
             readable: Vec::new(),
             variables: Vec::new(),
             program: std::env::current_exe().ok(),
+            writable: Vec::new(),
+            gateway: false,
+            builder: false,
             bubblewrap: Bubblewrap::find()?,
             grounds: Grounds::find(),
         })
@@ -63,7 +73,7 @@ impl Sandbox {
 
 impl Place for Sandbox {
     fn prepare(&self, tree: &Path, patch: Option<&Patch>) -> Result<Workspace, PrepareError> {
-        let user = User::new();
+        let user = if self.builder { User::builder() } else { User::new() };
         let (base, layout, left_out) = workshop::prepare(tree, patch, self.cap, user.owner())?;
         if layout.tree.join(".git").exists() && repository::make(&layout.copy) {
             workshop::give(&layout.copy.join(".git"), user.owner()).map_err(PrepareError::Folder)?;
@@ -131,7 +141,8 @@ impl Launcher for Confined {
         };
 
         let sockets =
-            Sockets::open(&self.place.services, attended && self.place.program.is_some()).map_err(fails)?;
+            Sockets::open(&self.place.services, self.place.gateway, attended && self.place.program.is_some())
+                .map_err(fails)?;
         let errand = sockets.as_ref().map(|sockets| sockets.errand(&self.place.services));
         let groups = Groups::make(&self.place.grounds, &command.limits);
         let (words, depth) = self.words(layout, command, &folder, sockets.as_ref());
@@ -187,7 +198,13 @@ impl Confined {
         let mut readable = place.readable.clone();
         readable
             .extend(place.environment.iter().flat_map(|environment| environment.readable.iter().cloned()));
+        for (at, says) in place.environment.iter().flat_map(|environment| &environment.links) {
+            view.link(at, says, &readable);
+        }
         view.tree(layout, &readable);
+        for path in &place.writable {
+            view.lend(path, path);
+        }
         if let (Some(sockets), Some(program)) = (sockets, &place.program) {
             view.show(sockets.folder(), Path::new(view::SERVICES));
             view.show(program, Path::new(view::PROGRAM));
@@ -255,6 +272,13 @@ impl Confined {
         set("TMPDIR", "/tmp".into());
         for (name, value) in self.place.environment.iter().flat_map(|environment| &environment.variables) {
             set(name, value.clone().into());
+        }
+        if self.place.gateway {
+            for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+                let value = format!("http://127.0.0.1:{}", gateway::PORT);
+                set(&name.to_ascii_lowercase(), value.clone().into());
+                set(name, value.into());
+            }
         }
         for (name, value) in &self.place.variables {
             set(name, value.into());

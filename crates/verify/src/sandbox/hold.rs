@@ -14,8 +14,9 @@ use tempfile::TempDir;
 use super::cgroup::Groups;
 use super::disk::Watch;
 use super::family::{self, Depth};
+use super::gateway;
 use super::inside::{COMPLAINT, Errand};
-use super::service::{Forwarder, Service, open_to_all};
+use super::service::{Forwarder, GATEWAY, Service, listen};
 use super::view::SERVICES;
 use crate::run::{Breach, Exit, Link, Reach, Signal};
 
@@ -26,27 +27,21 @@ const START: Duration = Duration::from_secs(5);
 pub(crate) struct Sockets {
     folder: TempDir,
     dial: Option<UnixListener>,
+    gateway: bool,
     _forwarder: Forwarder,
 }
 
 impl Sockets {
     /// Opens those that are needed; `None` where none is.
-    pub fn open(services: &[Service], attended: bool) -> io::Result<Option<Self>> {
-        if services.is_empty() && !attended {
+    pub fn open(services: &[Service], gateway: bool, attended: bool) -> io::Result<Option<Self>> {
+        if services.is_empty() && !gateway && !attended {
             return Ok(None);
         }
         // Of all folders this has a short path: the system allows a socket's about a hundred bytes.
         let folder = tempfile::Builder::new().prefix("lm-").tempdir_in(std::env::temp_dir())?;
-        let dial = if attended {
-            let path = folder.path().join("dial");
-            let listener = UnixListener::bind(&path)?;
-            open_to_all(&path)?;
-            Some(listener)
-        } else {
-            None
-        };
-        let forwarder = Forwarder::start(folder.path(), services)?;
-        Ok(Some(Self { folder, dial, _forwarder: forwarder }))
+        let dial = attended.then(|| listen(&folder.path().join("dial"))).transpose()?;
+        let forwarder = Forwarder::start(folder.path(), services, gateway)?;
+        Ok(Some(Self { folder, dial, gateway, _forwarder: forwarder }))
     }
 
     pub fn folder(&self) -> &Path {
@@ -57,10 +52,12 @@ impl Sockets {
     pub fn errand(&self, services: &[Service]) -> Errand {
         let at = |name: &str| PathBuf::from(SERVICES).join(name);
         let numbered = services.iter().enumerate();
-        Errand {
-            services: numbered.map(|(index, service)| (service.clone(), at(&index.to_string()))).collect(),
-            dial: self.dial.is_some().then(|| at("dial")),
+        let mut led: Vec<(Service, PathBuf)> =
+            numbered.map(|(index, service)| (service.clone(), at(&index.to_string()))).collect();
+        if self.gateway {
+            led.push((Service { host: "127.0.0.1".to_owned(), port: gateway::PORT }, at(GATEWAY)));
         }
+        Errand { services: led, dial: self.dial.is_some().then(|| at("dial")) }
     }
 }
 

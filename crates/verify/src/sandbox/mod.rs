@@ -11,6 +11,7 @@ pub mod copy;
 mod disk;
 mod family;
 mod find;
+mod gateway;
 mod hold;
 mod inside;
 mod relay;

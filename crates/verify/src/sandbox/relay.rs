@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::gateway;
+
 /// More connections than this at once are refused.
 const MOST: usize = 256;
 /// How long a service may take to accept.
@@ -103,11 +105,14 @@ impl Listener {
 pub(crate) enum Target {
     Tcp(Arc<str>, u16),
     Unix(PathBuf),
+    /// Wherever each connection asks to be led, as far as it may.
+    Gateway,
 }
 
 impl Target {
-    fn connect(&self) -> io::Result<Stream> {
+    fn connect(&self, near: &Stream) -> io::Result<Stream> {
         match self {
+            Self::Gateway => gateway::open(near),
             Self::Tcp(host, port) => {
                 let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
                 for address in (host.as_ref(), *port).to_socket_addrs()? {
@@ -188,7 +193,7 @@ fn accept(listener: &Listener, target: &Target, open: &Arc<Open>) {
         number += 1;
         let (target, kept) = (target.clone(), Arc::clone(open));
         let work = move || {
-            if let Ok(far) = target.connect() {
+            if let Ok(far) = target.connect(&near) {
                 // A relay that ended meanwhile has closed what was registered; this one is seen by `join`.
                 let _ = hold(&kept, number, near, far);
             } else {

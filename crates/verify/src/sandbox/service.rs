@@ -95,13 +95,14 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// Listens on one socket a service, named by its place in the list.
-    pub fn start(folder: &Path, services: &[Service]) -> io::Result<Self> {
-        let mut relays = Vec::with_capacity(services.len());
+    /// Listens on one socket a service, named by its place in the list, and on one for the gateway where it is open.
+    pub fn start(folder: &Path, services: &[Service], gateway: bool) -> io::Result<Self> {
+        let mut relays = Vec::with_capacity(services.len() + 1);
+        if gateway {
+            relays.push(Relay::start(listen(&folder.join(GATEWAY))?.into(), Target::Gateway)?);
+        }
         for (index, service) in services.iter().enumerate() {
-            let path = folder.join(index.to_string());
-            let listener = UnixListener::bind(&path)?;
-            open_to_all(&path)?;
+            let listener = listen(&folder.join(index.to_string()))?;
             relays.push(Relay::start(
                 listener.into(),
                 Target::Tcp(Arc::from(service.host.as_str()), service.port),
@@ -111,8 +112,13 @@ impl Forwarder {
     }
 }
 
-/// Lets the program's user connect; the folder above is reached only through the sandbox.
-pub(crate) fn open_to_all(path: &Path) -> io::Result<()> {
+/// The name of the gateway's socket.
+pub(crate) const GATEWAY: &str = "gateway";
+
+/// Listens on a socket that the program's user may connect to; the folder above is reached only through the sandbox.
+pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
 }

@@ -1,5 +1,6 @@
 //! The place that hides nothing: a copy of the tree, and otherwise the user's machine as it is.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use rustix::process::{Pid, kill_process, kill_process_group};
 use super::copy::Cap;
 use super::find::{Search, found};
 use super::workshop;
+use crate::environment::Environment;
 use crate::place::{Launcher, Layout, Place, PrepareError, Setting, Workspace};
 use crate::run::{Breach, Command, Launch, Link, MARK, Reach, RunError, Signal, signal_marked};
 
@@ -21,8 +23,8 @@ use crate::run::{Breach, Command, Launch, Link, MARK, Reach, RunError, Signal, s
 pub struct Unconfined {
     /// How large the tree may be.
     pub cap: Cap,
-    /// Folders that are searched for a command before those of the user's `PATH`.
-    pub path: Vec<PathBuf>,
+    /// The Python that runs.
+    pub environment: Option<Environment>,
 }
 
 impl Place for Unconfined {
@@ -40,7 +42,7 @@ impl Place for Unconfined {
                 "memory, processes and disk are not limited".to_owned(),
             ],
             services: Vec::new(),
-            python: None,
+            python: self.environment.as_ref().map(|environment| environment.python.clone()),
         }
     }
 }
@@ -52,7 +54,8 @@ impl Launcher for Unconfined {
         if !folder.is_dir() {
             return Err(RunError::NoFolder { command: shown, folder: command.folder.clone() });
         }
-        let mut search = self.path.clone();
+        let mut search: Vec<PathBuf> =
+            self.environment.iter().flat_map(|environment| environment.path.iter().cloned()).collect();
         search.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
         let program = command.argv.first().map(PathBuf::from).unwrap_or_default();
         let looked = Search { copy: &layout.copy, tree: &layout.copy, folder: &folder, path: &search };
@@ -65,6 +68,12 @@ impl Launcher for Unconfined {
         if let Ok(joined) = std::env::join_paths(&search) {
             system.env("PATH", joined);
         }
+        if let Some(environment) = &self.environment {
+            system.envs(environment.variables.iter().map(|(name, value)| (name, value)));
+            if let Some(found_first) = found_first(environment, layout) {
+                system.env("PYTHONPATH", found_first);
+            }
+        }
         system.env(MARK, &mark).envs(command.env.iter().map(|(name, value)| (name, value)));
         Ok(Launch { command: system, reach: Arc::new(Group { mark }) })
     }
@@ -72,6 +81,17 @@ impl Launcher for Unconfined {
     fn inside(&self, _: &Layout, path: &Path) -> PathBuf {
         path.to_path_buf()
     }
+}
+
+/// The path on which modules are found first: where the environment links to the tree, the copy must be met before it.
+fn found_first(environment: &Environment, layout: &Layout) -> Option<OsString> {
+    let in_tree = environment.linked.iter().filter_map(|path| path.strip_prefix(&layout.tree).ok());
+    let mut path: Vec<PathBuf> = in_tree.map(|below| layout.copy.join(below)).collect();
+    if path.is_empty() {
+        return None;
+    }
+    path.extend(std::env::var_os("PYTHONPATH").iter().flat_map(std::env::split_paths));
+    std::env::join_paths(path).ok()
 }
 
 /// A word that no other run of this machine carries at the same time.

@@ -32,12 +32,18 @@ impl User {
         if own != 0 {
             return Self { id: own, lowered: false };
         }
-        let width = PASSING.end - PASSING.start;
+        let width = PASSING.end - PASSING.start - 1;
         let step = COUNT.fetch_add(1, Ordering::Relaxed).wrapping_mul(251);
         Self {
             id: PASSING.start + std::process::id().wrapping_mul(7).wrapping_add(step) % width,
             lowered: true,
         }
+    }
+
+    /// Ourselves; where we are root, the one number that owns what is made for keeps.
+    pub fn builder() -> Self {
+        let own = Self::new();
+        if own.lowered { Self { id: PASSING.end - 1, ..own } } else { own }
     }
 
     /// Who must own the files that it may write, where that is not us.

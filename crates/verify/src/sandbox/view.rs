@@ -89,6 +89,17 @@ impl View {
         self.lend(&layout.left, Path::new(LEFT));
     }
 
+    /// Makes a link, unless it is in what is shown already.
+    pub fn link(&mut self, at: &Path, says: &Path, shown: &[PathBuf]) {
+        if SYSTEM.iter().any(|folder| at.starts_with(folder))
+            || shown.iter().any(|folder| at.starts_with(folder))
+        {
+            return;
+        }
+        self.folder(at);
+        self.say([OsStr::new("--symlink"), says.as_os_str(), at.as_os_str()]);
+    }
+
     /// Shows a file or folder, to be read only.
     pub fn show(&mut self, from: &Path, at: &Path) {
         self.folder(at);

@@ -6,6 +6,7 @@
 
 mod harm;
 mod limits;
+mod python;
 mod sight;
 mod talk;
 
