@@ -132,11 +132,12 @@ impl Pump {
     fn read(&mut self, wait: Duration) -> bool {
         let [out, err] = self.ready(wait);
         let mut came = false;
-        if err {
-            came |= self.take_from(false);
-        }
+        // Where both came since the last look, nobody knows which was first; programs tend to fail after they spoke.
         if out {
             came |= self.take_from(true);
+        }
+        if err {
+            came |= self.take_from(false);
         }
         came
     }
