@@ -10,7 +10,7 @@ pub mod place;
 pub mod run;
 pub mod sandbox;
 
-pub use environment::{Environment, Interpreter, OwnError, ProbeError, own};
+pub use environment::{Builds, Environment, Interpreter, MakeError, Maker, OwnError, ProbeError, own};
 pub use place::{Place, PrepareError, Recogniser, Setting, Workspace};
 pub use run::{Command, Exit, Limits, Link, Ran, RunError, Running, Signal};
 pub use sandbox::{Bubblewrap, INSIDE, Sandbox, Service, ServiceError, Unavailable, Unconfined, inside};

@@ -1,18 +1,32 @@
 //! The Python that runs: found, or made from the project's own files.
 //!
-//! Start with [`Environment::of`] (one that exists) and [`own`] (which of the user's a project is run with).
+//! Start with [`Environment::of`] (one that exists), [`own`] (which of the user's a project is
+//! run with) and [`Maker`] (one made from the project's files).
 
+mod installed;
 mod interpreter;
+mod layer;
 mod links;
+mod maker;
 mod own;
+mod recipe;
+mod site;
+mod steps;
+mod store;
+mod uv;
+mod workbench;
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use interpreter::{Interpreter, ProbeError};
+pub use maker::{Builds, MakeError, Maker};
 pub use own::{OwnError, own};
 
 /// An environment of Python.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Environment {
     /// The interpreter to call.
     pub python: PathBuf,
@@ -30,6 +44,11 @@ pub struct Environment {
     pub links: Vec<(PathBuf, PathBuf)>,
     /// Variables that make programs use it.
     pub variables: Vec<(String, String)>,
+    /// Folders of packages that are seen through this one.
+    pub(crate) below: Vec<PathBuf>,
+    /// Keep what was made from being thrown away while it is in use.
+    pub(crate) kept: Option<Arc<File>>,
+    pub(crate) kept_below: Option<Arc<File>>,
 }
 
 impl Environment {
@@ -61,7 +80,15 @@ impl Environment {
             linked,
             links,
             variables,
+            below: Vec::new(),
+            kept: None,
+            kept_below: None,
         })
+    }
+
+    /// The distributions in it by their normalised names, with their versions.
+    pub fn distributions(&self) -> BTreeMap<String, String> {
+        site::distributions(&self.packages())
     }
 
     /// The folders in which its packages are installed.
@@ -69,7 +96,8 @@ impl Environment {
         let (major, minor, _) = self.version;
         let prefixes = self.python.parent().and_then(Path::parent).into_iter().map(Path::to_path_buf);
         let lib = |prefix: PathBuf| prefix.join(format!("lib/python{major}.{minor}/site-packages"));
-        prefixes.map(lib).filter(|folder| folder.is_dir()).collect()
+        let own = prefixes.map(lib).filter(|folder| folder.is_dir());
+        own.chain(self.below.iter().cloned()).collect()
     }
 }
 

@@ -66,7 +66,7 @@ fn what_heeds_sigterm_has_its_last_words() {
     command.limits.time = Duration::from_millis(300);
     let ran = workspace.run(&command).unwrap();
     assert_eq!(ran.exit, Exit::TimedOut);
-    assert!(ran.output.ends_with(b"bye\n"));
+    assert_eq!(ran.stdout, b"bye\n");
 }
 
 #[test]

@@ -22,8 +22,10 @@ mod user;
 mod view;
 mod workshop;
 
+pub(crate) use bubblewrap::in_path;
 pub use bubblewrap::{Bubblewrap, Unavailable};
 pub use confined::Sandbox;
 pub use inside::{INSIDE, inside};
 pub use service::{Service, ServiceError};
 pub use unconfined::Unconfined;
+pub(crate) use workshop::{give_to_builder, take_back};

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use walkdir::WalkDir;
 
 use super::copy::{Cap, LeftOut, copy};
+use super::user::User;
 use crate::place::{Layout, PrepareError};
 
 /// Makes the folders, copies the tree and applies the patch.
@@ -61,4 +62,19 @@ pub(crate) fn give(folder: &Path, owner: Option<u32>) -> io::Result<()> {
         lchown(entry?.path(), Some(owner), Some(owner))?;
     }
     Ok(())
+}
+
+/// Gives a folder to the user that makes environments; with `all`, what is in it too.
+pub(crate) fn give_to_builder(folder: &Path, all: bool) -> io::Result<()> {
+    let owner = User::builder().owner();
+    if all {
+        return give(folder, owner);
+    }
+    owner.map_or(Ok(()), |owner| lchown(folder, Some(owner), Some(owner)))
+}
+
+/// Takes a folder back, so that no run can change it; what else has the same content keeps its owner.
+pub(crate) fn take_back(folder: &Path) -> io::Result<()> {
+    let owner = User::builder().owner().map(|_| 0);
+    owner.map_or(Ok(()), |owner| lchown(folder, Some(owner), Some(owner)))
 }
