@@ -3,6 +3,7 @@
 mod check;
 mod log;
 mod small;
+mod watch;
 
 use std::env;
 use std::ffi::OsStr;
@@ -27,6 +28,8 @@ pub enum What {
     Explain,
     /// `fix` of a small project.
     Fix,
+    /// `watch` of a quiet run and of 100 MB of output.
+    Watch,
 }
 
 /// One run of a program.
@@ -54,6 +57,9 @@ pub fn run(what: What, rounds: usize) -> Result<bool> {
     }
     if matches!(what, What::All | What::Check) {
         holds &= check::run(&program, rounds)?;
+    }
+    if matches!(what, What::All | What::Watch) {
+        holds &= watch::run(&program, rounds)?;
     }
     Ok(holds)
 }

@@ -1,7 +1,7 @@
 //! `loopmend explain`: what a log says, line by line; or a cause's page.
 
 mod calls;
-mod owner;
+pub mod owner;
 pub mod page;
 mod places;
 mod story;
@@ -22,7 +22,7 @@ use crate::talk::Talk;
 use crate::tree::Opened;
 
 pub use places::{diagnosis, meaning};
-pub use story::full as story;
+pub use story::{full as story, heading, quoted};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,8 +58,9 @@ struct Report<'a> {
     left_out: Option<&'a LeftOut>,
 }
 
+/// One incident, as programs read it.
 #[derive(Serialize)]
-struct Reported<'a> {
+pub struct Reported<'a> {
     #[serde(flatten)]
     incident: &'a Incident,
     candidates: &'a [Candidate],
@@ -126,7 +127,8 @@ impl Explain {
     }
 }
 
-fn reported(explained: &ExplainedIncident) -> Reported<'_> {
+/// One incident, as programs read it.
+pub fn reported(explained: &ExplainedIncident) -> Reported<'_> {
     Reported {
         incident: &explained.incident,
         candidates: &explained.candidates,
@@ -135,12 +137,13 @@ fn reported(explained: &ExplainedIncident) -> Reported<'_> {
     }
 }
 
-fn remains(explained: &ExplainedIncident) -> bool {
+/// Whether something is left to do about an incident.
+pub fn remains(explained: &ExplainedIncident) -> bool {
     explained.refused.as_ref().is_none_or(|refused| refused.code != RefusalCode::ProgramIsRight)
 }
 
 /// Whether the current folder holds a file that a frame of the log names, by the tail of its path.
-fn names_a_file_here(explanation: &Explanation) -> bool {
+pub fn names_a_file_here(explanation: &Explanation) -> bool {
     explanation.incidents.iter().flat_map(|explained| frames(&explained.incident)).any(|frame| {
         !matches!(owner::of(&frame.path), owner::Owner::Python | owner::Owner::Library(_)) && {
             let path = frame.path.replace('\\', "/");

@@ -115,6 +115,9 @@ impl Fix {
             AnswerFormat::Full => {
                 answer::text(&report::full(mended, patch, applied, opened, log))?;
                 report::left(mended, talk);
+                if patch.is_some() {
+                    report::prevention(opened, talk);
+                }
                 Ok(())
             }
         }

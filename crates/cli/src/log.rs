@@ -7,6 +7,7 @@ use std::path::Path;
 
 use loopmend_capture::LeftOut;
 use loopmend_model::Incident;
+use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::talk::Talk;
@@ -74,6 +75,10 @@ impl Log {
 
     /// A log that is at hand.
     pub fn of(name: &str, bytes: Vec<u8>) -> Self {
+        if let Some(report) = Report::of(&bytes) {
+            let incidents = report.incidents;
+            return Self { name: name.to_owned(), incidents, left_out: LeftOut::default(), head: Vec::new() };
+        }
         let capture = loopmend_capture::capture(&bytes);
         let mut head = bytes;
         head.truncate(HEAD);
@@ -113,6 +118,21 @@ impl Log {
                 .hint("give the text that Python printed: a traceback, warnings, the output of pytest"));
         }
         Ok(())
+    }
+}
+
+/// What `explain` and `watch` print for programs: a log that was read before.
+#[derive(Deserialize)]
+struct Report {
+    incidents: Vec<Incident>,
+}
+
+impl Report {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        if !loopmend_capture::is_document(bytes) {
+            return None;
+        }
+        serde_json::from_slice(bytes).ok().filter(|report: &Self| !report.incidents.is_empty())
     }
 }
 

@@ -25,6 +25,7 @@ mod style;
 mod talk;
 mod tree;
 mod undo;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -14,6 +14,7 @@ use crate::fix::Fix;
 use crate::man::Man;
 use crate::talk::{Talk, TalkOptions};
 use crate::undo::Undo;
+use crate::watch::Watch;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,13 +23,15 @@ Examples:
   loopmend fix --log error.log          mend its cause in the project in this folder
   loopmend fix --log error.log --diff   only show what would change
   loopmend check                        look for defects without any log
+  loopmend watch -- pytest              run the tests, and fail on event-loop trouble too
   loopmend explain second-run           a cause's page
   loopmend demo                         the whole way, on a small real service
 
 Exit status:
   0  nothing left to do
   1  findings, or an error that is not mended, remain
-  2  the command itself failed";
+  2  the command itself failed
+  watch has the status of the command that it runs";
 
 /// Take a Python event-loop error from its log to a mended tree.
 ///
@@ -51,6 +54,7 @@ enum Command {
     Check(Check),
     Fix(Fix),
     Undo(Undo),
+    Watch(Watch),
     Doctor(Doctor),
     Demo(Demo),
     Completions(Completions),
@@ -64,6 +68,8 @@ pub enum Outcome {
     Done,
     /// Findings or an unmended error remain: status 1.
     Left,
+    /// Another program's own status.
+    Status(u8),
 }
 
 /// Reads the command line, runs the command and gives its exit status.
@@ -73,6 +79,7 @@ pub fn run() -> ExitCode {
     match program.command.run(talk) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Left) => ExitCode::from(1),
+        Ok(Outcome::Status(status)) => ExitCode::from(status),
         Err(error) => {
             failure::tell(&error);
             ExitCode::from(failure::STATUS)
@@ -92,6 +99,7 @@ impl Command {
             Self::Check(command) => command.run(talk),
             Self::Fix(command) => command.run(talk),
             Self::Undo(command) => command.run(talk),
+            Self::Watch(command) => command.run(talk),
             Self::Doctor(command) => command.run(),
             Self::Demo(command) => command.run(talk),
             Self::Completions(command) => command.run(),

@@ -27,6 +27,11 @@ impl Opened {
         Self::read(path.to_path_buf(), Vec::new(), talk)
     }
 
+    /// This folder, of which nothing was read.
+    pub fn unread() -> Self {
+        Self { root: PathBuf::from("."), tree: Tree::default(), only: Vec::new() }
+    }
+
     /// Opens the project in a folder, with a virtual environment that may not be the active one.
     pub fn folder_with(path: &Path, environment: Option<&Path>, talk: Talk) -> anyhow::Result<Self> {
         Self::read_with(path.to_path_buf(), Vec::new(), environment, talk)

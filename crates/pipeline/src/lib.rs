@@ -7,7 +7,9 @@ mod check;
 mod explain;
 mod mend;
 mod symptoms;
+mod watch;
 
 pub use check::{Checked, check};
 pub use explain::{ExplainedIncident, Explanation, explain, explain_incidents};
 pub use mend::{FixOptions, Mended, Told, fix, fix_incidents, fix_told};
+pub use watch::{ear, is_lifecycle};

@@ -6,6 +6,7 @@
 //! for the way in, with [`apply()`] for the way out.
 
 mod apply;
+mod ci;
 #[cfg(test)]
 mod crash_tests;
 mod decode;
@@ -14,6 +15,7 @@ mod distribution;
 mod ini;
 mod installed;
 mod journal;
+mod keep;
 mod locks;
 mod own_settings;
 mod pins;
@@ -31,8 +33,10 @@ mod undo;
 mod walk;
 
 pub use apply::{Applied, ApplyError, ApplyOptions, apply};
+pub use ci::{TestRun, test_runs};
 pub use decode::{DecodeError, Encoded, decode_config, decode_source};
 pub use dirty::DirtyError;
+pub use keep::keep;
 pub use own_settings::OwnSettingsError;
 pub use read::{ReadOptions, ReadTreeError, read_tree};
 pub use recover::{RecoverError, RecoverOutcome, Recovered, recover};

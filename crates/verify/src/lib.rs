@@ -9,6 +9,7 @@ pub mod gate;
 pub mod place;
 pub mod run;
 pub mod sandbox;
+pub mod watch;
 
 pub use environment::{Builds, Environment, Interpreter, MakeError, Maker, OwnError, ProbeError, own};
 pub use place::{Place, PrepareError, Recogniser, Setting, Workspace};

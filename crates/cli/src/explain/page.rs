@@ -1,8 +1,11 @@
 //! A cause's page, and what to say of a cause that is not on the shelf.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 
 use loopmend_causes::Cause;
+use loopmend_project::test_runs;
 use serde_json::json;
 
 use crate::answer;
@@ -18,15 +21,36 @@ pub fn cause(slug: &str) -> Option<&'static dyn Cause> {
 /// The page that is no cause's: habits that keep all of them away.
 pub const PREVENTION: &str = "prevention";
 
+const PAGE: &str = include_str!("../../../../docs/prevention.md");
+
+/// The page, and the lines of this folder's own CI files that it asks to change.
+fn whole() -> String {
+    let mut page = PAGE.to_owned();
+    let runs = test_runs(Path::new("."));
+    if !runs.is_empty() {
+        page.push_str("\n## In this folder\n\nThese lines run the tests; changed so, they fail on event-loop trouble too:\n");
+    }
+    for run in runs {
+        let _ =
+            write!(page, "\n{}:{}\n\n```text\n-{}\n+{}\n```\n", run.path, run.line, run.before, run.after);
+    }
+    page
+}
+
 /// Prints that page.
 pub fn print_prevention(format: AnswerFormat) -> anyhow::Result<()> {
-    const PAGE: &str = include_str!("../../../../docs/prevention.md");
     let title = PAGE.lines().next().unwrap_or_default().trim_start_matches("# ");
     match format {
-        AnswerFormat::Json => answer::json(&json!({"title": title, "page": PAGE}))?,
+        AnswerFormat::Json => {
+            let runs: Vec<_> = test_runs(Path::new("."))
+                .into_iter()
+                .map(|run| json!({"path": run.path, "line": run.line, "before": run.before, "after": run.after}))
+                .collect();
+            answer::json(&json!({"title": title, "page": PAGE, "runs": runs}))?;
+        }
         AnswerFormat::Concise => answer::text(&format!("{title}\n"))?,
-        AnswerFormat::Full if io::stdout().is_terminal() => answer::text(&markdown::pleasant(PAGE))?,
-        AnswerFormat::Full => answer::data(&markdown::ended(PAGE))?,
+        AnswerFormat::Full if io::stdout().is_terminal() => answer::text(&markdown::pleasant(&whole()))?,
+        AnswerFormat::Full => answer::data(&markdown::ended(&whole()))?,
     }
     Ok(())
 }

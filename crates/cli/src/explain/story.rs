@@ -126,7 +126,7 @@ fn incident<'e>(
 }
 
 /// What to call an incident: its last exception, else its first message.
-fn heading(incident: &Incident) -> String {
+pub fn heading(incident: &Incident) -> String {
     if let Some(message) = incident.messages.first()
         && incident.exceptions.is_empty()
     {
@@ -301,7 +301,7 @@ fn title(out: &mut String, text: &str) {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let word = printable_line(word);
     if !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./=:@+,~\\".contains(c)) {
         return word.into_owned();

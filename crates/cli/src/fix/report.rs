@@ -181,3 +181,17 @@ fn files(patch: &Patch) -> String {
         files => format!("{} files", files.len()),
     }
 }
+
+/// Says which line of the project's CI keeps what was mended from coming back.
+pub fn prevention(opened: &Opened, talk: Talk) {
+    if let Some(run) = loopmend_project::test_runs(&opened.root).into_iter().next() {
+        talk.say(format_args!(
+            "{} {}:{}: `{}` in place of `{}` fails when it comes back (loopmend explain prevention)",
+            paint(style::HELP, "to keep it away:"),
+            printable_line(&opened.shown(&run.path)),
+            run.line,
+            printable_line(&run.after),
+            printable_line(&run.before)
+        ));
+    }
+}

@@ -6,3 +6,4 @@ mod fix;
 mod formats;
 mod project;
 mod stopping;
+mod watch;
