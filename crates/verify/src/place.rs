@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use loopmend_model::{Incident, Patch};
-use tempfile::TempDir;
 use thiserror::Error;
 
 use crate::run::{Command, Launch, Ran, RunError, Running};
+use crate::sandbox::base::Base;
 use crate::sandbox::beneath;
 use crate::sandbox::copy::{CopyError, LeftOut};
 
@@ -85,12 +85,12 @@ pub struct Workspace {
     layout: Layout,
     left_out: Vec<LeftOut>,
     launcher: Arc<dyn Launcher>,
-    _base: TempDir,
+    _base: Base,
 }
 
 impl Workspace {
     pub(crate) fn new(
-        base: TempDir,
+        base: Base,
         layout: Layout,
         left_out: Vec<LeftOut>,
         launcher: Arc<dyn Launcher>,

@@ -132,6 +132,9 @@ impl Groups {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("loopmend-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut groups = Self::default();
+        for ground in [&grounds.unified, &grounds.memory, &grounds.processes].into_iter().flatten() {
+            Self::sweep(ground);
+        }
         let (memory, processes) = (limits.memory.to_string(), limits.processes.to_string());
         if let Some(ground) = &grounds.unified {
             let settings: &[(&str, &str)] = &[
@@ -154,6 +157,18 @@ impl Groups {
             groups.add(ground.join(&name), &[("pids.max", processes.as_str())], &[]);
         }
         groups
+    }
+
+    /// Removes the groups of processes that were killed before they could.
+    fn sweep(ground: &Path) {
+        for entry in fs::read_dir(ground).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let owner = name.to_str().and_then(|name| name.strip_prefix("loopmend-")?.split('-').next());
+            if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
+                // One that still has processes is not removed by this.
+                let _ = fs::remove_dir(entry.path());
+            }
+        }
     }
 
     fn add(&mut self, folder: PathBuf, needed: &[(&str, &str)], wanted: &[(&str, &str)]) {
@@ -246,5 +261,25 @@ mod tests {
             mount("/", "/sys/fs/cgroup/unified", None),
         ];
         assert_eq!(mounts_of(text), expected);
+    }
+
+    #[test]
+    fn the_nearest_group_that_hands_down_both_controllers_is_divided() {
+        let root = tempfile::tempdir().unwrap();
+        let mount = Mount { root: "/".to_owned(), at: root.path().to_path_buf(), controllers: None };
+        let make = |path: &str, handed: &str| {
+            let folder = root.path().join(path);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("cgroup.subtree_control"), handed).unwrap();
+            fs::write(folder.join("cgroup.procs"), "").unwrap();
+        };
+        make("", "cpu memory pids");
+        make("user/app", "memory pids");
+        make("user/app/terminal", "");
+        let expected =
+            if rustix::process::geteuid().is_root() { None } else { Some(root.path().join("user/app")) };
+        // Root may write everywhere, so only what was handed over to it counts.
+        assert_eq!(unified(&mount, "/user/app/terminal"), expected);
+        assert_eq!(unified(&mount, "/"), Some(root.path().to_path_buf()));
     }
 }

@@ -140,9 +140,13 @@ impl Launcher for Confined {
             return Err(RunError::NoProgram { command: shown, program: program.display().to_string() });
         };
 
-        let sockets =
-            Sockets::open(&self.place.services, self.place.gateway, attended && self.place.program.is_some())
-                .map_err(fails)?;
+        let sockets = Sockets::open(
+            &layout.base,
+            &self.place.services,
+            self.place.gateway,
+            attended && self.place.program.is_some(),
+        )
+        .map_err(fails)?;
         let errand = sockets.as_ref().map(|sockets| sockets.errand(&self.place.services));
         let groups = Groups::make(&self.place.grounds, &command.limits);
         let (words, depth) = self.words(layout, command, &folder, sockets.as_ref());

@@ -33,12 +33,18 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     /// Opens those that are needed; `None` where none is.
-    pub fn open(services: &[Service], gateway: bool, attended: bool) -> io::Result<Option<Self>> {
+    pub fn open(
+        base: &Path,
+        services: &[Service],
+        gateway: bool,
+        attended: bool,
+    ) -> io::Result<Option<Self>> {
         if services.is_empty() && !gateway && !attended {
             return Ok(None);
         }
-        // Of all folders this has a short path: the system allows a socket's about a hundred bytes.
-        let folder = tempfile::Builder::new().prefix("lm-").tempdir_in(std::env::temp_dir())?;
+        // The system allows a socket's path about a hundred bytes.
+        let root = if base.as_os_str().len() < 80 { base.to_path_buf() } else { std::env::temp_dir() };
+        let folder = tempfile::Builder::new().prefix("s").rand_bytes(6).tempdir_in(root)?;
         let dial = attended.then(|| listen(&folder.path().join("dial"))).transpose()?;
         let forwarder = Forwarder::start(folder.path(), services, gateway)?;
         Ok(Some(Self { folder, dial, gateway, _forwarder: forwarder }))

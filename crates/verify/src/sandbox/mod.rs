@@ -3,6 +3,7 @@
 //! Start with [`Sandbox`] (the place that hides all that is not the program's business), [`copy`] (what of a tree is copied) and
 //! [`Unconfined`] (the place that hides nothing and says so).
 
+pub(crate) mod base;
 pub(crate) mod beneath;
 mod bubblewrap;
 mod cgroup;

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use loopmend_model::Patch;
 use loopmend_project::{ApplyOptions, apply};
-use tempfile::TempDir;
 use walkdir::WalkDir;
 
+use super::base::Base;
 use super::copy::{Cap, LeftOut, copy};
 use super::user::User;
 use crate::place::{Layout, PrepareError};
@@ -20,10 +20,10 @@ pub(crate) fn prepare(
     patch: Option<&Patch>,
     cap: Cap,
     owner: Option<u32>,
-) -> Result<(TempDir, Layout, Vec<LeftOut>), PrepareError> {
-    let base = tempfile::Builder::new().prefix("loopmend-").tempdir().map_err(PrepareError::Folder)?;
+) -> Result<(Base, Layout, Vec<LeftOut>), PrepareError> {
+    let base = Base::new().map_err(PrepareError::Folder)?;
     let tree = tree.canonicalize().map_err(PrepareError::Folder)?;
-    let root = base.path().canonicalize().map_err(PrepareError::Folder)?;
+    let root = base.path().to_path_buf();
     let layout = Layout {
         copy: root.join("copy"),
         lent: root.join("lent"),

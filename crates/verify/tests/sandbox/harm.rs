@@ -183,3 +183,37 @@ fn a_terminal_is_not_to_be_typed_into() {
     ran.stdout.as_slice().read_to_string(&mut none).unwrap();
     assert_eq!(none, "");
 }
+
+#[test]
+fn killed_we_take_everything_with_us() {
+    let Some(_) = sandbox() else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let tree = tempfile::tempdir().unwrap();
+    let runs = cache.path().join("loopmend/runs");
+    let inside =
+        std::env::var_os("LOOPMEND_INSIDE").unwrap_or_else(|| env!("CARGO_BIN_EXE_loopmend-inside").into());
+    let hold = || {
+        let mut holding = std::process::Command::new(&inside);
+        holding.arg("hold").arg(tree.path()).env("XDG_CACHE_HOME", cache.path()).spawn().unwrap()
+    };
+    let wait = |what: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !what() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        what()
+    };
+    let mut holding = hold();
+    assert!(wait(&|| lives("83.375")));
+    holding.kill().unwrap();
+    holding.wait().unwrap();
+    assert!(wait(&|| !lives("83.375")), "the program outlived us");
+    assert_eq!(std::fs::read_dir(&runs).unwrap().count(), 1);
+
+    // The next one cleans up.
+    let mut holding = hold();
+    assert!(wait(&|| lives("83.375")));
+    assert_eq!(std::fs::read_dir(&runs).unwrap().count(), 1);
+    holding.kill().unwrap();
+    holding.wait().unwrap();
+}

@@ -8,6 +8,7 @@ mod harm;
 mod limits;
 mod python;
 mod sight;
+mod speed;
 mod talk;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
