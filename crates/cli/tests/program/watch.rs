@@ -253,8 +253,8 @@ def resized(*_):
     print("size", *size)
 signal.signal(signal.SIGWINCH, resized)
 print("ready")
-print("read", input())
 try:
+    print("read", input())
     time.sleep(30)
 except KeyboardInterrupt:
     print("interrupted")
