@@ -144,6 +144,13 @@ pub fn remains(explained: &ExplainedIncident) -> bool {
 
 /// Whether the current folder holds a file that a frame of the log names, by the tail of its path.
 pub fn names_a_file_here(explanation: &Explanation) -> bool {
+    let tests = explanation.incidents.iter().filter_map(|explained| explained.incident.test.as_deref());
+    if tests
+        .filter_map(|test| test.split("::").next())
+        .any(|file| file.ends_with(".py") && Path::new(file).is_file())
+    {
+        return true;
+    }
     explanation.incidents.iter().flat_map(|explained| frames(&explained.incident)).any(|frame| {
         !matches!(owner::of(&frame.path), owner::Owner::Python | owner::Owner::Library(_)) && {
             let path = frame.path.replace('\\', "/");

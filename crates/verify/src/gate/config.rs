@@ -213,12 +213,14 @@ fn suppressed(path: &str, setting: &Setting) -> Vec<(Rule, &'static str)> {
     if pytest && has(&["--reruns", "--flaky", "--force-flaky", "--lf-only"]) || key == "reruns" {
         found.push((Rule::RetriedTest, "tests are run again until they pass"));
     }
-    if has(&["2>/dev/null", "2> /dev/null", "&>/dev/null", "&> /dev/null", ">/dev/null 2>&1", "2>&-"]) {
+    let runs = has(&["pytest", "python", "unittest", "tox", "nox", "coverage", "make ", "loopmend"]);
+    if runs && has(&["2>/dev/null", "2> /dev/null", "&>/dev/null", "&> /dev/null", ">/dev/null 2>&1", "2>&-"])
+    {
         found.push((Rule::HiddenOutput, "what is said on standard error is thrown away"));
     }
     let shell = !path.ends_with(".toml") && !path.ends_with(".ini") && !path.ends_with(".cfg")
         || path.ends_with("tox.ini");
-    if shell && (has(&["|| true", "||true", "|| :", "|| exit 0", "; true", "; exit 0"]))
+    if shell && runs && (has(&["|| true", "||true", "|| :", "|| exit 0", "; true", "; exit 0"]))
         || matches!(key, "continue-on-error" | "allow_failure" | "ignore_errors" | "ignore_outcome")
             && text.starts_with("true")
         || path.ends_with("Makefile") && text.starts_with("-pytest")

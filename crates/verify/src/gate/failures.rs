@@ -46,13 +46,14 @@ fn dropped(reading: &Reading<'_>, call: &Call<'_>) -> Option<String> {
             })
         }
         // `task.exception()` marks the exception as seen.
-        "exception" if call.node.arguments.is_empty() && call.fate != Fate::Used => {
+        "exception"
+            if call.node.arguments.is_empty() && (call.fate != Fate::Used || is_callback(reading, call)) =>
+        {
             let quiet = match call.fate {
                 Fate::Dropped => true,
                 Fate::Named(name) => !is_read_after(reading, call, name),
                 // The body of a lambda given as a callback; a function that returns it gives it to somebody.
-                Fate::Returned => is_callback(reading, call),
-                Fate::Used => false,
+                Fate::Returned | Fate::Used => is_callback(reading, call),
             };
             quiet.then(|| "a task's exception is fetched only so that nobody is told of it".to_owned())
         }
@@ -110,11 +111,14 @@ impl<'a> Visitor<'a> for Yields {
     }
 }
 
+/// Whether a call is all that a lambda does, be it on a condition: `lambda done: done.cancelled() or done.exception()`.
 fn is_callback(reading: &Reading<'_>, call: &Call<'_>) -> bool {
-    reading
-        .lambdas
-        .iter()
-        .any(|(lambda, _)| lambda.body.as_call_expr().is_some_and(|body| body.range() == call.node.range()))
+    reading.lambdas.iter().any(|(lambda, _)| match &*lambda.body {
+        Expr::Call(body) => body.range() == call.node.range(),
+        Expr::BoolOp(body) => body.values.iter().any(|value| value.range() == call.node.range()),
+        Expr::If(body) => body.body.range() == call.node.range() || body.orelse.range() == call.node.range(),
+        _ => false,
+    })
 }
 
 /// Whether the function reads a name after a call.
@@ -170,7 +174,7 @@ fn looks_at(reading: &Reading<'_>, call: &Call<'_>, results: Option<&str>) -> bo
         if let Expr::Name(target) = assigned.target
             && assigned.at.function == call.at.function
             && names.iter().any(|name| reads(assigned.value, name))
-            && !reading.code(assigned.value).contains("not isinstance(")
+            && keeps_failures(reading, assigned.value)
         {
             names.push(target.id.as_str());
         }
@@ -178,6 +182,22 @@ fn looks_at(reading: &Reading<'_>, call: &Call<'_>, results: Option<&str>) -> bo
     let mut looks = Looks { reading, call, results: names, told: false };
     looks.visit_body(body_of(reading, call));
     looks.told
+}
+
+/// Whether a value made of results still holds the failures among them.
+fn keeps_failures(reading: &Reading<'_>, value: &Expr) -> bool {
+    let filters = match value {
+        Expr::ListComp(comprehension) => &comprehension.generators,
+        Expr::SetComp(comprehension) => &comprehension.generators,
+        Expr::Generator(comprehension) => &comprehension.generators,
+        _ => return true,
+    };
+    filters.iter().flat_map(|generator| &generator.ifs).all(|test| {
+        let code = reading.code(test);
+        code.contains("isinstance(")
+            && !code.contains("not isinstance(")
+            && (code.contains("Exception") || code.contains("Error"))
+    })
 }
 
 struct Looks<'r, 's> {
@@ -245,6 +265,10 @@ impl<'a> Visitor<'a> for Looks<'_, '_> {
                         self.told = true;
                     }
                 }
+                // `if any(isinstance(result, Exception) for result in results): raise …`
+                let asks_all =
+                    self.is_results(&node.test) && self.reading.code(&*node.test).contains("isinstance(");
+                self.told |= asks_all && node.body.iter().any(Stmt::is_raise_stmt);
             }
             Stmt::Return(node) => {
                 // Handed to the caller as they are; not where they were sorted out.

@@ -1,6 +1,7 @@
 //! Warnings and log records that are kept from being seen, hooks that tell nobody, events that are not sent.
 
 use ruff_python_ast::{Expr, Stmt};
+use ruff_text_size::Ranged;
 
 use super::code::{is_constant, last, number, string, truth};
 use super::reading::{At, Reading};
@@ -24,6 +25,29 @@ pub(super) fn sites(reading: &Reading<'_>, out: &mut Vec<Site>) {
             // Also a mark, given as a decorator or in `pytestmark`.
             "catch_warnings" if action(arguments.find_keyword("action").map(|keyword| &keyword.value)) => {
                 add(Rule::WarningFilter, "a filter that keeps warnings from being seen");
+            }
+            "catch_warnings"
+                if arguments
+                    .find_keyword("record")
+                    .is_some_and(|keyword| truth(&keyword.value) == Some(true))
+                    && !reading.withs.iter().any(|(node, _)| {
+                        node.items.iter().any(|item| {
+                            item.optional_vars.is_some() && item.context_expr.range() == call.node.range()
+                        })
+                    }) =>
+            {
+                add(Rule::WarningFilter, "warnings are recorded, and nobody looks at the record");
+            }
+            "clear" if name.ends_with(".handlers.clear") => {
+                add(Rule::LogFilter, "a logger loses its handlers");
+            }
+            "addHandler"
+                if is_loop_logger(reading, &call.node.func)
+                    && arguments.args.first().is_some_and(|handler| {
+                        last(reading.dotted(handler).trim_end_matches("()")) == "NullHandler"
+                    }) =>
+            {
+                add(Rule::LogFilter, "the loop's records go to a handler that throws them away");
             }
             "setLevel" => {
                 if let Some(level) = arguments.args.first().and_then(|level| level_of(reading, level))
@@ -161,6 +185,22 @@ fn is_logger(reading: &Reading<'_>, target: &Expr) -> bool {
     let Expr::Attribute(attribute) = target else { return false };
     let owner = reading.resolved(&attribute.value).to_lowercase();
     owner.contains("getlogger") || owner.contains("log")
+}
+
+/// Whether a method is called on asyncio's logger.
+fn is_loop_logger(reading: &Reading<'_>, func: &Expr) -> bool {
+    let Expr::Attribute(attribute) = func else { return false };
+    let value = match &*attribute.value {
+        Expr::Name(name) => reading.values.get(name.id.as_str()).copied().flatten(),
+        other => Some(other),
+    };
+    value.and_then(Expr::as_call_expr).is_some_and(|call| {
+        call.arguments
+            .args
+            .first()
+            .and_then(string)
+            .is_some_and(|name| name == "asyncio" || name.starts_with("asyncio."))
+    })
 }
 
 /// A log level's number.
@@ -332,25 +372,15 @@ fn swallows_in(reading: &Reading<'_>, function: &ruff_python_ast::StmtFunctionDe
     // What is fetched from them stands for them: `exc = context.get("exception")`.
     for assigned in &reading.assigned {
         if let Expr::Name(target) = assigned.target
-            && function.range.contains_range(assigned.target.range_of())
+            && function.range.contains_range(assigned.target.range())
             && names.iter().any(|name| super::told::reads(assigned.value, name))
         {
             names.push(target.id.as_str());
         }
     }
-    names.is_empty() && is_silent(reading, &function.body, None, Duty::Report)
+    names.is_empty() && is_silent(reading, &function.body, None, Duty::Tell)
         || !names.is_empty()
-            && names.iter().all(|name| is_silent(reading, &function.body, Some(name), Duty::Report))
-}
-
-trait RangeOf {
-    fn range_of(&self) -> ruff_text_size::TextRange;
-}
-
-impl RangeOf for Expr {
-    fn range_of(&self) -> ruff_text_size::TextRange {
-        ruff_text_size::Ranged::range(self)
-    }
+            && names.iter().all(|name| is_silent(reading, &function.body, Some(name), Duty::Tell))
 }
 
 /// A `before_send` that gives nothing back for some events.

@@ -14,6 +14,7 @@ mod code;
 mod config;
 mod failures;
 mod filters;
+mod lost;
 mod process;
 mod reading;
 mod rule;
@@ -69,6 +70,7 @@ pub fn suppressions(changes: &[Change]) -> Vec<Suppression> {
     found.extend(suite::deleted(&then.tests, &now.tests));
     found.extend(assertions::loosened(&then.asserted, &now.asserted));
     found.extend(site::new(&now.strict, then.strict));
+    found.extend(then.voices.lost(&now.voices));
     found.extend(waiting::alone(changes));
     let mut out: Vec<Suppression> = found
         .into_iter()
@@ -103,6 +105,7 @@ struct Seen {
     asserted: Vec<assertions::Asserted>,
     /// What is gathered so that failures are raised.
     raising: Vec<String>,
+    voices: lost::Voices,
 }
 
 impl<'c> Version<'c> {
@@ -127,6 +130,7 @@ impl<'c> Version<'c> {
             swallowed::sites(&reading, &mut seen.sites);
             failures::sites(&reading, &mut seen.sites);
             seen.raising.extend(failures::raising(&reading));
+            seen.voices.hear(&reading, in_tests);
             filters::sites(&reading, &mut seen.sites);
             process::sites(&reading, in_tests, &mut seen.sites);
             silenced(&reading, &mut seen.sites);

@@ -87,13 +87,21 @@ pub(super) fn sites(reading: &Reading<'_>, in_tests: bool, out: &mut Vec<Site>) 
             }
             "setattr" | "object" if in_tests => {
                 if let [.., method, value] = &*arguments.args
-                    && string(method).is_some_and(|method| last(method).starts_with("__"))
+                    && string(method).is_some_and(|method| {
+                        let owner =
+                            arguments.args.first().map(|owner| reading.dotted(owner)).unwrap_or_default();
+                        last(method).starts_with("__")
+                            || owner.starts_with("asyncio") && ENDS.contains(&last(method))
+                    })
                     && swallows(reading, value)
                 {
                     add(Rule::PatchedLibrary, "a method of a library is replaced so that it tells nothing");
                 }
             }
             _ => {}
+        }
+        if arguments.args.iter().any(|arg| matches!(reading.dotted(arg).as_str(), "os._exit" | "os.abort")) {
+            out.push(site(reading, Rule::HardExit, call.node, "the process is ended without any clean-up"));
         }
         for keyword in &arguments.keywords {
             let Some(name) = keyword.arg.as_ref().map(ruff_python_ast::Identifier::as_str) else { continue };

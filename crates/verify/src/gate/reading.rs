@@ -26,6 +26,7 @@ pub(super) struct Reading<'s> {
     pub decorators: Vec<(&'s Decorator, At)>,
     pub raises: Vec<(&'s Expr, At)>,
     pub lambdas: Vec<(&'s ExprLambda, At)>,
+    pub returns: Vec<(&'s Stmt, At)>,
     /// Names that are bound to one value only: `log = logging.getLogger("asyncio")`.
     pub values: FxHashMap<String, Option<&'s Expr>>,
 }
@@ -108,6 +109,7 @@ impl<'s> Reading<'s> {
             decorators: Vec::new(),
             raises: Vec::new(),
             lambdas: Vec::new(),
+            returns: Vec::new(),
             values: FxHashMap::default(),
         };
         let mut imports = Imports(Names::default());
@@ -283,6 +285,7 @@ impl<'s> Visitor<'s> for Walk<'s> {
                 walk_stmt(self, stmt);
             }
             Stmt::Return(node) => {
+                self.reading.returns.push((stmt, self.at));
                 if let Some(value) = &node.value {
                     self.fate(value, Fate::Returned);
                 }

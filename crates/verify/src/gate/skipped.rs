@@ -120,6 +120,17 @@ pub(super) fn sites(reading: &Reading<'_>, out: &mut Vec<Site>) {
             _ => {}
         }
     }
+    // `if CI: return` at the start of a test.
+    for (stmt, at) in &reading.returns {
+        let name = reading.function_name(*at);
+        if at.guards > 0 && last(name).starts_with("test") {
+            let message = "a test that ends here has asserted nothing of what follows";
+            out.push(Site {
+                key: format!("return|{name}"),
+                ..site(reading, Rule::SkippedTest, *stmt, message)
+            });
+        }
+    }
     for function in &reading.functions {
         let name = function.node.name.as_str();
         let drops = match name {
@@ -187,7 +198,7 @@ fn subject(reading: &Reading<'_>, at: At, range: ruff_text_size::TextRange) -> S
 /// Whether a skip's site stands for a test that is new, on a condition: nothing that was seen is lost.
 pub(super) fn is_of_new_test(site: &Site, before: &[Test], after: &[Test]) -> bool {
     let Some((own, subject)) = site.key.split_once('|') else { return false };
-    matches!(own, "skipif" | "skipIf" | "skipUnless" | "importorskip" | "conditional")
+    matches!(own, "skipif" | "skipIf" | "skipUnless" | "importorskip" | "conditional" | "return")
         && after.iter().any(|test| test.name == subject || subject.starts_with(&test.name))
         && !before.iter().any(|test| test.name == subject || last(&test.name) == last(subject))
 }

@@ -11,6 +11,8 @@ use super::reading::Reading;
 pub(super) enum Duty {
     /// The error is of a kind that carries all sorts of trouble: raise, report with the traceback, or hand it on.
     Report,
+    /// It is a hook, to which errors are told: a word at WARNING or above that names what it was given will do.
+    Tell,
     /// The error is named precisely: anything that is done about it will do.
     Answer,
 }
@@ -157,7 +159,9 @@ impl Teller<'_, '_> {
                 let high = ["ERROR", "CRITICAL", "WARNING", "WARN", "FATAL"].contains(&last(&level));
                 high && (traced || named && self.duty == Duty::Answer)
             }
-            "error" | "critical" | "fatal" | "warning" | "warn" => traced || self.duty == Duty::Answer,
+            "error" | "critical" | "fatal" | "warning" | "warn" => {
+                traced || self.duty == Duty::Answer || named && self.duty == Duty::Tell
+            }
             "print_exc" | "print_exception" | "print_last" => true,
             "capture_exception" | "call_exception_handler" | "default_exception_handler" => true,
             "excepthook" | "__excepthook__" | "__unraisablehook__" => true,

@@ -141,6 +141,13 @@ impl<'a> Visitor<'a> for Finder {
             Stmt::Import(_) | Stmt::ImportFrom(_) => self.left_out.push((stmt.range(), false)),
             Stmt::Expr(node) => {
                 let value = node.value.as_await_expr().map_or(&*node.value, |awaited| &awaited.value);
+                // `loop.run_until_complete(asyncio.sleep(1))`
+                let value = match value {
+                    Expr::Call(call) if last(&text_of(&call.func)) == "run_until_complete" => {
+                        call.arguments.args.first().unwrap_or(value)
+                    }
+                    other => other,
+                };
                 if let Expr::Call(call) = value
                     && matches!(&*call.func, Expr::Attribute(attribute) if attribute.attr.as_str() == "sleep")
                     && call.arguments.args.first().and_then(number).is_some()
