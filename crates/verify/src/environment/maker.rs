@@ -1,5 +1,6 @@
 //! Makes environments with uv, in the sandbox: with a way out to package indexes, without home, credentials or this host.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -106,7 +107,7 @@ impl<'a> Maker<'a> {
     pub fn make(&self, tree: &Path) -> Result<Environment, MakeError> {
         let recipe = Recipe::read(tree);
         let mut failed = None;
-        for python in self.pythons(&recipe)? {
+        for python in self.pythons(&recipe) {
             match self.make_with(tree, &recipe, &python) {
                 Ok(environment) => return Ok(environment),
                 // What was pinned before a Python came out may have no wheel for it: the one before may do.
@@ -121,26 +122,22 @@ impl<'a> Maker<'a> {
         Err(failed.unwrap_or_else(|| self.no_python(&recipe)))
     }
 
-    /// Interpreters that the project allows: the pinned one, then the newest; a few, of different versions.
-    fn pythons(&self, recipe: &Recipe) -> Result<Vec<Environment>, MakeError> {
+    /// Interpreters that the project allows: the pinned one, then the newest; each is asked only when its turn comes.
+    fn pythons(&self, recipe: &Recipe) -> impl Iterator<Item = Environment> {
+        let asked = recipe.asked.clone();
         let mut candidates = self.places.candidates();
-        candidates.retain(|(minor, _)| recipe.asked.may_allow(*minor));
-        let pinned = recipe.asked.pinned_minor();
+        candidates.retain(|(minor, _)| asked.may_allow(*minor));
+        let pinned = asked.pinned_minor();
         candidates.sort_by_key(|(minor, _)| pinned != Some(*minor));
-        let mut found: Vec<Environment> = Vec::new();
-        for (_, path) in candidates {
-            let minor = |environment: &Environment| environment.version.1;
-            let Ok(python) = Environment::of(&path, "installed") else { continue };
-            if recipe.asked.allows(python.version)
-                && !found.iter().any(|other| minor(other) == minor(&python))
-            {
-                found.push(python);
-            }
-            if found.len() == 3 {
-                break;
-            }
-        }
-        if found.is_empty() { Err(self.no_python(recipe)) } else { Ok(found) }
+        let mut given = BTreeSet::new();
+        let fitting = candidates.into_iter().filter_map(move |(minor, path)| {
+            let python = Some(path).filter(|_| !given.contains(&minor));
+            let python = python.and_then(|path| Environment::of(&path, "installed").ok());
+            let python = python.filter(|python| asked.allows(python.version))?;
+            given.insert(minor);
+            Some(python)
+        });
+        fitting.take(3)
     }
 
     fn no_python(&self, recipe: &Recipe) -> MakeError {

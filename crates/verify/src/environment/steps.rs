@@ -42,7 +42,7 @@ fn dependencies(bench: &Bench<'_>, recipe: &Recipe, foreign: bool) -> Result<(),
             })
         }
         Kind::Exported(exporter) => {
-            let exported = export(bench, *exporter)?;
+            let exported = export(bench, *exporter).or_else(|error| pins(bench, *exporter).ok_or(error))?;
             let list = bench.workspace.lend("exported.txt", &exported);
             let list = list.map_err(|error| not_run("keeping the exported list", &error))?;
             let list = list.to_string_lossy();
@@ -130,6 +130,38 @@ fn export(bench: &Bench<'_>, exporter: Exporter) -> Result<Vec<u8>, StepError> {
     bench.uv(step, words, true)
 }
 
+/// The pins in a lock, read by us: for where its tool does not run with what the index has today.
+fn pins(bench: &Bench<'_>, exporter: Exporter) -> Option<Vec<u8>> {
+    let name = match exporter {
+        Exporter::Poetry => "poetry.lock",
+        Exporter::Pdm => "pdm.lock",
+        Exporter::Pipenv => return None,
+    };
+    let lock = bench.workspace.read(name, 64 << 20).ok()?;
+    pins_in(&String::from_utf8(lock).ok()?)
+}
+
+fn pins_in(lock: &str) -> Option<Vec<u8>> {
+    let lock: toml::Table = lock.parse().ok()?;
+    let mut lines = String::new();
+    for package in lock.get("package")?.as_array()? {
+        let text = |name: &str| package.get(name).and_then(toml::Value::as_str);
+        let from_index = package.get("git").or(package.get("path")).or(package.get("url")).is_none()
+            && package
+                .get("source")
+                .is_none_or(|source| source.get("type").and_then(|kind| kind.as_str()) == Some("legacy"));
+        if !from_index {
+            return None;
+        }
+        lines.push_str(&format!("{}=={}", text("name")?, text("version")?));
+        if let Some(marker) = text("marker").or_else(|| text("markers")) {
+            lines.push_str(&format!(" ; {marker}"));
+        }
+        lines.push('\n');
+    }
+    Some(lines.into_bytes())
+}
+
 fn not_run(step: &str, error: &std::io::Error) -> StepError {
     StepError::NotRun { step: step.to_owned(), reason: error.to_string() }
 }
@@ -189,5 +221,13 @@ mod tests {
         assert_eq!(blamed(wheels).as_deref(), Some("sgmllib3k==1.0.0"));
         assert_eq!(blamed("error: something else"), None);
         assert_eq!(gist("Using Python 3.12\nerror: bad"), "error: bad");
+    }
+
+    #[test]
+    fn pins_of_a_lock_are_read_where_all_come_from_an_index() {
+        let lock = "[[package]]\nname='a'\nversion='1'\nmarker=\"sys_platform == 'win32'\"\n[[package]]\nname='b'\nversion='2'\n";
+        assert_eq!(pins_in(lock).unwrap(), b"a==1 ; sys_platform == 'win32'\nb==2\n");
+        assert_eq!(pins_in("[[package]]\nname='a'\nversion='1'\ngit='https://x'\n"), None);
+        assert_eq!(pins_in("[[package]]\nname='a'\nversion='1'\n[package.source]\ntype='git'\n"), None);
     }
 }

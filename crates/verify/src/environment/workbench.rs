@@ -107,6 +107,8 @@ impl<'a> Bench<'a> {
         }
         set("UV_PROJECT_ENVIRONMENT", &self.venv().to_string_lossy());
         set("VIRTUAL_ENV", &self.venv().to_string_lossy());
+        // No run may write to it, so none could keep what it compiles.
+        set("UV_COMPILE_BYTECODE", "1");
         set("UV_NO_PROGRESS", "1");
         set("UV_HTTP_TIMEOUT", "180");
         set("NO_COLOR", "1");

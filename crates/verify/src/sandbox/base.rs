@@ -117,7 +117,7 @@ mod tests {
         let left = root.join("loopmend-left");
         fs::create_dir_all(left.join("copy/closed")).unwrap();
         fs::write(left.join("lock"), "").unwrap();
-        fs::set_permissions(left.join("copy/closed"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(left.join("copy/closed"), fs::Permissions::from_mode(0o000)).unwrap();
         let next = Base::among(&root).unwrap();
         assert!(held.path().exists() && next.path().exists());
         assert_eq!(fs::read_dir(&root).unwrap().count(), 2);

@@ -113,13 +113,36 @@ fn a_project_is_installed_by_a_link_to_its_copy() {
 fn a_lock_of_uv_is_followed() {
     let Some(sandbox) = sandbox() else { return };
     let project = "[project]\nname='app'\nversion='0'\nrequires-python='>=3.8'\ndependencies=['iniconfig==2.0.0']\n[dependency-groups]\ndev=['pluggy']\n";
-    let lock = include_str!("uv.lock");
+    let lock = include_str!("locks/uv.lock");
     let tree = tree(&[("pyproject.toml", project), ("uv.lock", lock)]);
     let (made, said) = make(&sandbox, tree.path(), Builds::Allowed);
     let environment = made.unwrap_or_else(|error| panic!("{error} {said:?}"));
     let found = environment.distributions();
     assert_eq!(found.get("iniconfig").map(String::as_str), Some("2.0.0"));
     assert!(found.contains_key("pluggy"));
+}
+
+#[test]
+fn locks_of_other_tools_are_exported_by_them() {
+    let Some(sandbox) = sandbox() else { return };
+    let poetry = [
+        ("pyproject.toml", include_str!("locks/poetry.toml")),
+        ("poetry.lock", include_str!("locks/poetry.lock")),
+        ("shop/__init__.py", ""),
+    ];
+    let pdm =
+        [("pyproject.toml", include_str!("locks/pdm.toml")), ("pdm.lock", include_str!("locks/pdm.lock"))];
+    let pipenv =
+        [("Pipfile", include_str!("locks/Pipfile")), ("Pipfile.lock", include_str!("locks/Pipfile.lock"))];
+    for files in [poetry.as_slice(), &pdm, &pipenv] {
+        let tree = tree(files);
+        let (made, said) = make(&sandbox, tree.path(), Builds::Allowed);
+        let environment = made.unwrap_or_else(|error| panic!("{error} {said:?}"));
+        let found = environment.distributions();
+        let version = |name: &str| found.get(name).map(String::as_str);
+        assert_eq!(version("iniconfig"), Some("2.0.0"), "{}", environment.origin);
+        assert_eq!(version("typing-extensions"), Some("4.12.2"), "{}", environment.origin);
+    }
 }
 
 #[test]
