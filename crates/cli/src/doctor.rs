@@ -82,7 +82,12 @@ fn machine() -> Vec<Finding> {
             install: install("python3"),
         },
         program("git", true, "tells which files have uncommitted changes", install("git")),
-        program("uv", false, "makes environments quickly; venv and pip do too", "pip install uv".to_owned()),
+        program(
+            "uv",
+            false,
+            "makes environments (installed into loopmend's own cache when it is first needed)",
+            "pip install uv".to_owned(),
+        ),
     ];
     #[cfg(target_os = "linux")]
     findings.extend(sandbox());
@@ -101,9 +106,20 @@ fn sandbox() -> Vec<Finding> {
             return vec![Finding { name: "sandbox", found: None, needed: false, purpose, install }];
         }
     };
-    let setting = sandbox.describe();
-    let found = |name, found| Finding { name, found, needed: false, purpose, install: String::new() };
-    vec![found("sandbox", setting.confined_by), found("limits", Some(setting.limited_by.join("; ")))]
+    let version = sandbox.describe().confined_by.map(|version| format!("{version}; namespaces can be made"));
+    let lacking = sandbox.without_groups();
+    let groups = Finding {
+        name: "control groups",
+        found: lacking.is_empty().then(|| "limit memory and processes".to_owned()),
+        needed: false,
+        purpose: if lacking.contains(&"memory") {
+            "limit memory sharply (else it is looked at twenty times a second)"
+        } else {
+            "limit processes (else the system counts those of a user)"
+        },
+        install: "systemd-run --user --scope loopmend …".to_owned(),
+    };
+    vec![Finding { name: "sandbox", found: version, needed: false, purpose, install: String::new() }, groups]
 }
 
 fn program(name: &'static str, needed: bool, purpose: &'static str, install: String) -> Finding {

@@ -11,7 +11,9 @@ pub mod run;
 pub mod sandbox;
 pub mod watch;
 
-pub use environment::{Builds, Environment, Interpreter, MakeError, Maker, OwnError, ProbeError, own};
+pub use environment::{
+    Builds, Environment, Interpreter, MakeError, Maker, OwnError, ProbeError, own, suite_needs,
+};
 pub use place::{Place, PrepareError, Recogniser, Setting, Workspace};
 pub use run::{Command, Exit, Limits, Link, Ran, RunError, Running, Signal};
 pub use sandbox::{Bubblewrap, INSIDE, Sandbox, Service, ServiceError, Unavailable, Unconfined, inside};

@@ -8,6 +8,7 @@ mod interpreter;
 mod layer;
 mod links;
 mod maker;
+mod needs;
 mod own;
 mod recipe;
 mod site;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 pub use interpreter::{Interpreter, ProbeError};
 pub use maker::{Builds, MakeError, Maker};
+pub use needs::suite_needs;
 pub use own::{OwnError, own};
 
 /// An environment of Python.

@@ -71,6 +71,15 @@ impl Sandbox {
     }
 }
 
+impl Sandbox {
+    /// What no control group limits here, in words; it is limited by other means then.
+    pub fn without_groups(&self) -> Vec<&'static str> {
+        let limited =
+            [(self.grounds.limits_memory(), "memory"), (self.grounds.limits_processes(), "processes")];
+        limited.iter().filter(|(limited, _)| !limited).map(|(_, name)| *name).collect()
+    }
+}
+
 impl Place for Sandbox {
     fn prepare(&self, tree: &Path, patch: Option<&Patch>) -> Result<Workspace, PrepareError> {
         let user = if self.builder { User::builder() } else { User::new() };

@@ -27,6 +27,9 @@ pub enum ServiceError {
     /// It is not `HOST:PORT`.
     #[error("read the service `{0}`: write it as HOST:PORT, such as localhost:5432")]
     Shape(String),
+    /// A port that only root may listen on.
+    #[error("read the service `{0}`: ports below 1024 can't be stood in for; let the program use another")]
+    Port(String),
     /// An address that the sandbox can't stand in for.
     #[error(
         "read the service `{0}`: an address must be one of the loopback; give the service a name, and let the program use that"
@@ -41,6 +44,9 @@ impl FromStr for Service {
         let shape = || ServiceError::Shape(text.to_owned());
         let (host, port) = text.rsplit_once(':').ok_or_else(shape)?;
         let port: u16 = port.parse().ok().filter(|port| *port > 0).ok_or_else(shape)?;
+        if port < 1024 {
+            return Err(ServiceError::Port(text.to_owned()));
+        }
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         if let Ok(address) = host.parse::<IpAddr>() {
             if !address.is_loopback() {
@@ -121,4 +127,28 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_read_and_have_an_address_inside() {
+        let read = |text: &str| text.parse::<Service>();
+        let addresses = |text: &str| -> Vec<String> {
+            read(text).unwrap().addresses().iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(addresses("localhost:5432"), ["127.0.0.1", "::1"]);
+        assert_eq!(addresses("[::1]:5432"), ["::1"]);
+        assert_eq!(addresses("127.0.0.2:6379"), ["127.0.0.2"]);
+        assert!(addresses("db:5432")[0].starts_with("127.77."));
+        assert_eq!(addresses("db:5432"), addresses("db:5433"));
+        assert_eq!(read("[::1]:5432").unwrap().to_string(), "[::1]:5432");
+        for bad in ["", "db", ":5432", "db:", "db:0", "db:99999", "d b:5432", "db\n127.0.0.1 x:5432"] {
+            assert_eq!(read(bad), Err(ServiceError::Shape(bad.to_owned())), "{bad}");
+        }
+        assert!(matches!(read("localhost:80"), Err(ServiceError::Port(_))));
+        assert!(matches!(read("10.0.0.1:5432"), Err(ServiceError::Address(_))));
+    }
 }
