@@ -10,6 +10,8 @@ use thiserror::Error;
 pub struct Interpreter {
     /// The program itself.
     pub program: PathBuf,
+    /// The one that a virtual environment was made with; itself where it is in none.
+    pub maker: PathBuf,
     /// Its version.
     pub version: (u8, u8, u8),
     /// Where its library is installed.
@@ -34,7 +36,7 @@ const QUESTION: [&str; 4] = [
     "-I",
     "-S",
     "-c",
-    "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.base_prefix); print(sys.executable)",
+    "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.base_prefix); print(sys.executable); print(sys._base_executable)",
 ];
 
 impl Interpreter {
@@ -55,7 +57,12 @@ impl Interpreter {
             let mut lines = answer.lines();
             let mut numbers = lines.next()?.split('.').map(str::parse::<u8>);
             let version = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
-            Some(Self { version, base: lines.next()?.into(), program: lines.next()?.into() })
+            let (base, program) = (lines.next()?.into(), PathBuf::from(lines.next()?));
+            let maker = lines
+                .next()
+                .filter(|line| line.starts_with('/'))
+                .map_or_else(|| program.clone(), PathBuf::from);
+            Some(Self { program, maker, version, base })
         };
         read()
             .ok_or_else(|| no_answer(complaint.lines().last().unwrap_or("it says nothing of use").to_owned()))

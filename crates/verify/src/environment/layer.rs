@@ -7,7 +7,7 @@ use std::path::Path;
 use super::maker::finished;
 use super::store::Key;
 use super::workbench::Bench;
-use super::{Environment, MakeError, Maker, site, uv};
+use super::{Environment, Interpreter, MakeError, Maker, site, uv};
 
 /// Changes where a layer of the same packages would become another.
 const EDITION: &str = "1";
@@ -56,21 +56,21 @@ impl Maker<'_> {
         there: &BTreeMap<String, String>,
         missing: &[&str],
     ) -> Result<(), MakeError> {
-        let uv = uv::find_or_install(self, environment)?;
+        // The environment's own interpreter would run what is in it; the one below knows as much.
+        let base = Environment::of(&Interpreter::probe(&environment.python)?.maker, "installed")?;
+        let uv = uv::find_or_install(self, &base)?;
         let empty = tempfile::tempdir()?;
-        let bench = Bench::new(self, empty.path(), folder, environment, &uv)?;
+        let bench = Bench::new(self, empty.path(), folder, &base, &uv)?;
         let venv = bench.venv().to_string_lossy().into_owned();
-        let python = environment.python.to_string_lossy().into_owned();
+        let python = base.python.to_string_lossy().into_owned();
         bench.uv("making a layer", &["venv", "--no-project", "--python", &python, &venv], false)?;
 
         let lines = |pins: &mut dyn Iterator<Item = String>| {
             pins.fold(String::new(), |text, line| text + &line + "\n")
         };
         let pins = lines(&mut there.iter().map(|(name, version)| format!("{name}=={version}")));
-        let pins = bench.workspace.lend("there.txt", pins.as_bytes())?;
-        let list = bench
-            .workspace
-            .lend("wanted.in", lines(&mut missing.iter().map(ToString::to_string)).as_bytes())?;
+        let pins = bench.lend("there.txt", pins.as_bytes())?;
+        let list = bench.lend("wanted.in", lines(&mut missing.iter().map(ToString::to_string)).as_bytes())?;
         let (pins, list) = (pins.to_string_lossy(), list.to_string_lossy());
         let step = "choosing what goes with the environment";
         let mut words =
@@ -86,7 +86,7 @@ impl Maker<'_> {
             chosen.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '-']));
         let new =
             new.filter(|line| !there.contains_key(&site::normalised(site::name_of(line)))).map(str::to_owned);
-        let new = bench.workspace.lend("new.txt", lines(&mut new.into_iter()).as_bytes())?;
+        let new = bench.lend("new.txt", lines(&mut new.into_iter()).as_bytes())?;
         let words = ["pip", "install", "--no-deps", "--only-binary", ":all:", "-r", &new.to_string_lossy()];
         bench.uv("installing the layer", &words, false)?;
         bench.seal()?;

@@ -96,10 +96,16 @@ impl Environment {
     /// The folders in which its packages are installed.
     pub fn packages(&self) -> Vec<PathBuf> {
         let (major, minor, _) = self.version;
-        let prefixes = self.python.parent().and_then(Path::parent).into_iter().map(Path::to_path_buf);
-        let lib = |prefix: PathBuf| prefix.join(format!("lib/python{major}.{minor}/site-packages"));
-        let own = prefixes.map(lib).filter(|folder| folder.is_dir());
-        own.chain(self.below.iter().cloned()).collect()
+        let Some(prefix) = self.python.parent().and_then(Path::parent) else { return self.below.clone() };
+        let mut folders = vec![prefix.join(format!("lib/python{major}.{minor}/site-packages"))];
+        if prefix == Path::new("/usr") {
+            // Debian keeps what the system and its user install apart.
+            folders.push(format!("/usr/local/lib/python{major}.{minor}/dist-packages").into());
+            folders.push("/usr/lib/python3/dist-packages".into());
+        }
+        folders.retain(|folder| folder.is_dir());
+        folders.extend(self.below.iter().cloned());
+        folders
     }
 }
 

@@ -43,7 +43,7 @@ fn dependencies(bench: &Bench<'_>, recipe: &Recipe, foreign: bool) -> Result<(),
         }
         Kind::Exported(exporter) => {
             let exported = export(bench, *exporter).or_else(|error| pins(bench, *exporter).ok_or(error))?;
-            let list = bench.workspace.lend("exported.txt", &exported);
+            let list = bench.lend("exported.txt", &exported);
             let list = list.map_err(|error| not_run("keeping the exported list", &error))?;
             let list = list.to_string_lossy();
             install(bench, "installing what the lock names", &["-r", &list, "--no-deps"], foreign)
@@ -137,7 +137,7 @@ fn pins(bench: &Bench<'_>, exporter: Exporter) -> Option<Vec<u8>> {
         Exporter::Pdm => "pdm.lock",
         Exporter::Pipenv => return None,
     };
-    let lock = bench.workspace.read(name, 64 << 20).ok()?;
+    let lock = bench.read(name).ok()?;
     pins_in(&String::from_utf8(lock).ok()?)
 }
 

@@ -1,5 +1,6 @@
 //! Where an environment is made: a copy of the tree, the folder that becomes the environment, and uv.
 
+use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,11 @@ pub(crate) enum StepError {
 
 /// The workbench.
 pub(crate) struct Bench<'a> {
-    pub workspace: Workspace,
+    workspace: Workspace,
+    /// Where code of others may run: as the first, without the cache that projects share.
+    foreign: Option<Workspace>,
+    /// Code of others may have run in the folder, and may again whenever its interpreter is asked for anything.
+    tainted: Cell<bool>,
     /// The folder that the environment is made in.
     pub folder: PathBuf,
     /// The interpreter that it is made with.
@@ -61,7 +66,7 @@ impl<'a> Bench<'a> {
         for folder in [&shared_cache, &folder.join("private")] {
             fs::create_dir_all(folder)?;
         }
-        let workspace = match &maker.sandbox {
+        let (workspace, foreign) = match &maker.sandbox {
             Some(sandbox) => {
                 give_to_builder(folder, true)?;
                 give_to_builder(&shared_cache, false)?;
@@ -71,14 +76,20 @@ impl<'a> Bench<'a> {
                 sandbox.gateway = true;
                 sandbox.builder = true;
                 sandbox.readable.extend(uv.parent().map(Path::to_path_buf));
-                sandbox.writable = vec![folder.to_path_buf(), shared_cache.clone()];
-                sandbox.prepare(tree, None)?
+                sandbox.writable = vec![folder.to_path_buf()];
+                let foreign = sandbox.prepare(tree, None)?;
+                sandbox.writable.push(shared_cache.clone());
+                (sandbox.prepare(tree, None)?, Some(foreign))
             }
-            None => Unconfined { environment: Some(python.clone()), ..Unconfined::default() }
-                .prepare(tree, None)?,
+            None => {
+                let place = Unconfined { environment: Some(python.clone()), ..Unconfined::default() };
+                (place.prepare(tree, None)?, None)
+            }
         };
         Ok(Self {
             workspace,
+            foreign,
+            tainted: Cell::new(false),
             folder: folder.to_path_buf(),
             python,
             uv: uv.to_path_buf(),
@@ -95,6 +106,11 @@ impl<'a> Bench<'a> {
     pub fn uv(&self, step: &str, arguments: &[&str], foreign: bool) -> Result<Vec<u8>, StepError> {
         let mut argv = vec![self.uv.clone().into_os_string()];
         argv.extend(arguments.iter().map(Into::into));
+        let foreign = foreign || self.tainted.get();
+        if arguments.first() != Some(&"venv") && arguments.get(1) != Some(&"compile") {
+            // What is installed runs with the next start of the environment's interpreter, by a `.pth` file.
+            self.tainted.set(true);
+        }
         let cache = if foreign { self.folder.join("private/cache") } else { self.shared_cache.clone() };
         let mut command = Command::new(argv);
         let mut set = |name: &str, value: &str| command.env.push((name.to_owned(), value.to_owned()));
@@ -115,11 +131,15 @@ impl<'a> Bench<'a> {
         for (name, value) in sources() {
             set(&name, &value);
         }
-        self.run(step, command)
+        self.run_in(step, command, foreign)
     }
 
-    /// Runs a command of the making.
-    pub fn run(&self, step: &str, mut command: Command) -> Result<Vec<u8>, StepError> {
+    /// Runs another command of the making.
+    pub fn run(&self, step: &str, command: Command) -> Result<Vec<u8>, StepError> {
+        self.run_in(step, command, true)
+    }
+
+    fn run_in(&self, step: &str, mut command: Command, foreign: bool) -> Result<Vec<u8>, StepError> {
         command.limits = Limits {
             time: Duration::from_mins(20),
             file: 8 << 30,
@@ -128,7 +148,8 @@ impl<'a> Bench<'a> {
             ..Limits::default()
         };
         let not_run = |reason: String| StepError::NotRun { step: step.to_owned(), reason };
-        let ran = self.workspace.run(&command).map_err(|error| not_run(error.to_string()))?;
+        let workspace = self.foreign.as_ref().filter(|_| foreign).unwrap_or(&self.workspace);
+        let ran = workspace.run(&command).map_err(|error| not_run(error.to_string()))?;
         if ran.exit.success() {
             return Ok(ran.stdout);
         }
@@ -137,9 +158,22 @@ impl<'a> Bench<'a> {
         Err(StepError::Failed { step: step.to_owned(), said })
     }
 
+    /// Lends the steps a file; gives the path at which they see it.
+    pub fn lend(&self, name: &str, content: &[u8]) -> io::Result<PathBuf> {
+        if let Some(foreign) = &self.foreign {
+            foreign.lend(name, content)?;
+        }
+        self.workspace.lend(name, content)
+    }
+
+    /// Reads a file of the tree.
+    pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        self.workspace.read(path, 64 << 20)
+    }
+
     /// Ends the making: what was private to it goes, and no run can change the rest.
     pub fn seal(self) -> io::Result<()> {
-        drop(self.workspace);
+        drop((self.workspace, self.foreign));
         if self.confined {
             take_back(&self.folder)?;
         }
