@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use loopmend_model::Incident;
+use loopmend_model::{Incident, RefusalCode};
 use loopmend_pipeline::{ExplainedIncident, ear, explain_incidents, is_lifecycle};
 use loopmend_verify::watch::{Origins, Seen, WatchError, Watched, variables, watch};
 
@@ -152,11 +152,20 @@ fn explained(incidents: &[Incident], talk: Talk) -> anyhow::Result<(Vec<Explaine
     }
     let mut explanation = explain_incidents(counting.clone(), None);
     let mut opened = Opened::unread();
-    if explain::names_a_file_here(&explanation) {
+    let quoted = counting.iter().any(|incident| incident.service.is_some());
+    if quoted || explain::names_a_file_here(&explanation) {
         opened = Opened::folder(Path::new("."), talk)?;
         explanation = explain_incidents(counting, Some(&opened.tree));
     }
-    // Where the program is right, the words only look like trouble.
-    explanation.incidents.retain(explain::remains);
+    explanation.incidents.retain(|one| explain::remains(one) && !is_of_others(one));
     Ok((explanation.incidents, opened))
+}
+
+/// Whether it is no trouble of the command's: one that has nothing to do with the loop, or the quoted line of another program.
+fn is_of_others(one: &ExplainedIncident) -> bool {
+    one.refused.as_ref().is_some_and(|refused| match refused.code {
+        RefusalCode::NotOurs => true,
+        RefusalCode::NoSource => one.incident.service.is_some(),
+        _ => false,
+    })
 }

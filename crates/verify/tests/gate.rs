@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use loopmend_verify::gate::{Change, changes_of_diff, suppressions};
+use loopmend_verify::gate::{Change, Rule, changes_of_diff, suppressions};
 
 #[derive(Default)]
 struct Case {
@@ -90,6 +90,17 @@ fn passed(text: &str, most: usize) {
 #[test]
 fn suppressing_patches_are_refused_by_name() {
     refused(include_str!("gate/refused.md"), 110);
+}
+
+#[test]
+fn every_name_has_a_patch_and_stands_in_the_documentation() {
+    let page = include_str!("../../../docs/suppressions.md");
+    let cases = cases(include_str!("gate/refused.md"));
+    for rule in Rule::ALL {
+        let name = rule.name();
+        assert!(page.contains(&format!("`{name}`")), "{name} is not documented");
+        assert!(cases.iter().any(|case| case.refused.as_deref() == Some(name)), "{name} has no patch");
+    }
 }
 
 #[test]

@@ -106,6 +106,20 @@ fn a_baseline_accepts_what_is_known_and_tells_what_is_gone() {
 }
 
 #[test]
+fn the_lines_of_another_program_are_its_own_trouble() {
+    let project = Project::with_defect();
+    project.write(
+        "log",
+        "billing | Traceback (most recent call last):\n\
+         billing |   File \"/opt/billing/worker.py\", line 88, in shutdown\n\
+         billing |     self.loop.run_until_complete(self.pool.close())\n\
+         billing | RuntimeError: Event loop is closed\n",
+    );
+    let (_, error, status) = run(&project, &shell(&[], "cat log"));
+    assert_eq!((&*error, status), ("", 0));
+}
+
+#[test]
 fn formats_go_to_standard_error_or_to_a_file() {
     let project = Project::empty();
     project.write("log", LOG);

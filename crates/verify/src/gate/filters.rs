@@ -1,13 +1,13 @@
-//! Warnings and log records that are kept from being seen, hooks that tell nobody, events that are not sent.
+//! Warnings and log records that are kept from being seen.
 
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::Ranged;
 
-use super::code::{is_constant, last, number, string, truth};
-use super::reading::{At, Reading};
+use super::code::{last, number, string, truth};
+use super::hooks::swallows;
+use super::reading::Reading;
 use super::rule::Rule;
 use super::site::Site;
-use super::told::{Duty, is_silent};
 
 /// The level of WARNING: below and at it, nothing of the loop's trouble is kept back.
 const WARNING: f64 = 30.0;
@@ -22,7 +22,6 @@ pub(super) fn sites(reading: &Reading<'_>, out: &mut Vec<Site>) {
             "filterwarnings" | "simplefilter" if action(arguments.find_argument_value("action", 0)) => {
                 add(Rule::WarningFilter, "a filter that keeps warnings from being seen");
             }
-            // Also a mark, given as a decorator or in `pytestmark`.
             "catch_warnings" if action(arguments.find_keyword("action").map(|keyword| &keyword.value)) => {
                 add(Rule::WarningFilter, "a filter that keeps warnings from being seen");
             }
@@ -91,12 +90,9 @@ pub(super) fn sites(reading: &Reading<'_>, out: &mut Vec<Site>) {
     for assigned in &reading.assigned {
         let target = reading.dotted(assigned.target);
         let attribute = last(&target);
-        let place = At { ..assigned.at };
         let mut add = |rule: Rule, message: &str| {
-            out.push(Site {
-                line: reading.line(assigned.target),
-                ..keyed(reading, rule, place, &format!("{target}={}", reading.code(assigned.value)), message)
-            });
+            let key = format!("{target}={}", reading.code(assigned.value));
+            out.push(site(reading, rule, assigned.target, message).with_key(key));
         };
         match attribute {
             "unraisablehook" | "excepthook" if swallows(reading, assigned.value) => {
@@ -135,7 +131,7 @@ pub(super) fn sites(reading: &Reading<'_>, out: &mut Vec<Site>) {
             levels(reading, assigned.value, out);
         }
     }
-    before_send(reading, out);
+    super::events::sites(reading, out);
 }
 
 impl Reading<'_> {
@@ -161,17 +157,6 @@ pub(super) fn site(
         extent: None,
         path: reading.path.to_owned(),
         line: reading.line(range),
-        message: message.to_owned(),
-    }
-}
-
-fn keyed(reading: &Reading<'_>, rule: Rule, _: At, key: &str, message: &str) -> Site {
-    Site {
-        rule,
-        key: key.to_owned(),
-        extent: None,
-        path: reading.path.to_owned(),
-        line: 0,
         message: message.to_owned(),
     }
 }
@@ -325,144 +310,4 @@ fn says_true(body: &[Stmt]) -> bool {
     let mut returns = Vec::new();
     super::swallowed::returns(body, &mut returns);
     !returns.is_empty() && returns.iter().all(|value| truth(value) == Some(true))
-}
-
-/// Whether a function, given by name or as a lambda, does nothing with what it is told.
-pub(super) fn swallows(reading: &Reading<'_>, hook: &Expr) -> bool {
-    match hook {
-        Expr::Lambda(lambda) => {
-            is_constant(&lambda.body)
-                || lambda.body.as_call_expr().is_some_and(|call| {
-                    let name = reading.dotted(&call.func);
-                    call.arguments.is_empty() || matches!(last(&name), "debug" | "info" | "dict" | "list")
-                })
-        }
-        Expr::Name(name) => {
-            if let Some(function) = reading.function_named(name.id.as_str()) {
-                return swallows_in(reading, function.node);
-            }
-            match reading.values.get(name.id.as_str()) {
-                Some(Some(value)) if value.is_lambda_expr() => swallows(reading, value),
-                _ => false,
-            }
-        }
-        Expr::Attribute(attribute) => match &*attribute.value {
-            Expr::Name(owner) if owner.id.as_str() == "self" || owner.id.as_str() == "cls" => reading
-                .function_named(attribute.attr.as_str())
-                .is_some_and(|function| swallows_in(reading, function.node)),
-            _ => false,
-        },
-        Expr::Call(call) if last(&reading.dotted(&call.func)) == "partial" => {
-            call.arguments.args.first().is_some_and(|function| swallows(reading, function))
-        }
-        Expr::Call(call) => last(&reading.dotted(&call.func)).ends_with("Mock"),
-        _ => false,
-    }
-}
-
-/// A hook tells where every way through it reports what it was given; any of its parameters will do.
-fn swallows_in(reading: &Reading<'_>, function: &ruff_python_ast::StmtFunctionDef) -> bool {
-    let mut names: Vec<&str> = function
-        .parameters
-        .iter_non_variadic_params()
-        .map(|parameter| parameter.parameter.name.as_str())
-        .filter(|name| !matches!(*name, "self" | "cls" | "loop"))
-        .collect();
-    names.extend(function.parameters.vararg.as_ref().map(|vararg| vararg.name.as_str()));
-    // What is fetched from them stands for them: `exc = context.get("exception")`.
-    for assigned in &reading.assigned {
-        if let Expr::Name(target) = assigned.target
-            && function.range.contains_range(assigned.target.range())
-            && names.iter().any(|name| super::told::reads(assigned.value, name))
-        {
-            names.push(target.id.as_str());
-        }
-    }
-    names.is_empty() && is_silent(reading, &function.body, None, Duty::Tell)
-        || !names.is_empty()
-            && names.iter().all(|name| is_silent(reading, &function.body, Some(name), Duty::Tell))
-}
-
-/// A `before_send` that gives nothing back for some events.
-fn before_send(reading: &Reading<'_>, out: &mut Vec<Site>) {
-    const HOOKS: [&str; 3] = ["before_send", "before_send_log", "before_breadcrumb"];
-    let mut hooks: Vec<(String, &Expr)> = Vec::new();
-    for call in &reading.calls {
-        for keyword in &call.node.arguments.keywords {
-            if let Some(name) = &keyword.arg
-                && HOOKS[..2].contains(&name.as_str())
-            {
-                hooks.push((name.to_string(), &keyword.value));
-            }
-        }
-    }
-    let mut named: Vec<&str> = HOOKS[..2].to_vec();
-    for (_, value) in &hooks {
-        match value {
-            Expr::Lambda(lambda) if may_be_none(&lambda.body) => {
-                out.push(site(
-                    reading,
-                    Rule::DroppedEvent,
-                    *value,
-                    "events are dropped before they reach the error tracker",
-                ));
-            }
-            Expr::Name(name) => named.push(name.id.as_str()),
-            Expr::Attribute(attribute) => named.push(attribute.attr.as_str()),
-            _ => {}
-        }
-    }
-    for function in &reading.functions {
-        let name = function.node.name.as_str();
-        if !named.contains(&name) {
-            continue;
-        }
-        let mut returns = Vec::new();
-        super::swallowed::returns(&function.node.body, &mut returns);
-        for value in returns.iter().filter(|value| may_be_none(value)) {
-            out.push(
-                site(
-                    reading,
-                    Rule::DroppedEvent,
-                    *value,
-                    "events are dropped before they reach the error tracker",
-                )
-                .with_key(format!("{name}|{}", guard_of(reading, value))),
-            );
-        }
-        if returns.is_empty() {
-            let message = "events are dropped before they reach the error tracker";
-            out.push(
-                site(reading, Rule::DroppedEvent, &function.node.name, message)
-                    .with_key(format!("{name}|falls through")),
-            );
-        }
-    }
-}
-
-impl Site {
-    fn with_key(self, key: String) -> Self {
-        Self { key, ..self }
-    }
-}
-
-/// The condition under which a value is returned.
-fn guard_of(reading: &Reading<'_>, value: &Expr) -> String {
-    reading
-        .source
-        .statements_at(value)
-        .into_iter()
-        .filter_map(|found| found.stmt.as_if_stmt())
-        .map(|guard| reading.code(&*guard.test))
-        .collect::<Vec<_>>()
-        .join("&")
-}
-
-fn may_be_none(value: &Expr) -> bool {
-    match value {
-        Expr::NoneLiteral(_) => true,
-        Expr::If(choice) => may_be_none(&choice.body) || may_be_none(&choice.orelse),
-        Expr::BoolOp(bool_op) => bool_op.values.iter().any(may_be_none),
-        _ => false,
-    }
 }

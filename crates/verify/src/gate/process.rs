@@ -3,7 +3,8 @@
 use ruff_python_ast::Expr;
 
 use super::code::{is_constant, last, number, root, string, truth};
-use super::filters::{site, swallows};
+use super::filters::site;
+use super::hooks::swallows;
 use super::reading::Reading;
 use super::rule::Rule;
 use super::site::Site;

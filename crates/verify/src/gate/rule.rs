@@ -45,6 +45,27 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::SwallowedException,
+        Self::DroppedFailures,
+        Self::WarningFilter,
+        Self::LogFilter,
+        Self::SwallowingHook,
+        Self::DroppedEvent,
+        Self::SkippedTest,
+        Self::DeletedTest,
+        Self::RetriedTest,
+        Self::LoosenedAssertion,
+        Self::LongerWait,
+        Self::PatchedLibrary,
+        Self::HiddenOutput,
+        Self::HardExit,
+        Self::DebugOff,
+        Self::ErrorsNotRaised,
+        Self::SilencedFinding,
+    ];
+
     /// Its name, as documentation and JSON have it.
     pub fn name(self) -> &'static str {
         match self {

@@ -27,6 +27,11 @@ pub(super) struct Extent {
 }
 
 impl Site {
+    /// The same with another key.
+    pub fn with_key(self, key: String) -> Self {
+        Self { key, ..self }
+    }
+
     /// Whether this one lets no more vanish than `earlier` did.
     fn is_within(&self, earlier: &Self) -> bool {
         let (Some(now), Some(then)) = (&self.extent, &earlier.extent) else { return false };
