@@ -1,4 +1,5 @@
-//! The project's own chores: `cargo xtask test` is what CI runs, `docs` writes the causes' pages, `bench` measures.
+//! The project's own chores: `cargo xtask test` is what CI runs, `docs` writes the causes' pages, `proofs`
+//! proves the cases' mends, `bench` measures.
 //!
 //! It starts other programs and counts; it tests nothing by itself. Each chore has its file.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs the chore")]
@@ -7,6 +8,7 @@ mod bench;
 mod cases;
 mod docs;
 mod programs;
+mod proofs;
 mod seeds;
 mod test;
 mod totals;
@@ -36,6 +38,8 @@ enum Chore {
     },
     /// Write the causes' pages from the shelf.
     Docs,
+    /// Prove the mend of each case, and compare with what must hold.
+    Proofs(proofs::Proofs),
     /// Measure.
     Bench {
         /// What to measure.
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
     let done = match Chores::parse().chore {
         Chore::Test { require_all, only } => test::run(require_all, &only),
         Chore::Docs => docs::write().map(|()| true),
+        Chore::Proofs(asked) => proofs::run(&asked),
         Chore::Bench { what, rounds } => bench::run(what, rounds),
     };
     match done {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Args;
-use loopmend_pipeline::FixOptions;
+use loopmend_pipeline::{FixOptions, Told};
 use loopmend_project::ApplyOptions;
 
 use crate::answer;
@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::log::Log;
 use crate::printable::printable;
 use crate::program::Outcome;
+use crate::proof::{self, ProofOptions};
 use crate::style::{self, paint};
 use crate::talk::Talk;
 use crate::tree::Opened;
@@ -34,7 +35,7 @@ It needs Python 3.10 or newer with venv, and PyPI. Everything happens in a tempo
 const FIRST: usize = 8;
 const LAST: usize = 14;
 
-/// Break, explain and mend a small real service in a temporary folder.
+/// Break, explain, mend and prove a small real service in a temporary folder.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Demo {
@@ -86,8 +87,19 @@ fn walk(place: &Path, talk: Talk) -> anyhow::Result<Outcome> {
     let explanation = loopmend_pipeline::explain_incidents(log.incidents.clone(), Some(&opened.tree));
     answer::text(&explain::story(&explanation, &log, Some(&opened), talk))?;
 
-    step(4, "The mend: loopmend fix --log error.log")?;
-    let mended = loopmend_pipeline::fix_incidents(&opened.tree, Some(&log.incidents), FixOptions::default());
+    step(4, "The mend, with its proof: loopmend fix --log error.log --verify")?;
+    let text = log.text();
+    let told = Told { incidents: &log.incidents, text: &text };
+    let (mended, proof) = if cfg!(target_os = "linux") {
+        let progress = talk.progress("running the service without the mend and with it");
+        let proved =
+            ProofOptions::plain(&service.environment).prove(&opened, Some(told), FixOptions::default(), talk);
+        progress.finish_and_clear();
+        let proved = proved?;
+        (proved.mended, proved.proof)
+    } else {
+        (loopmend_pipeline::fix_told(&opened.tree, Some(told), FixOptions::default()), None)
+    };
     let Some(patch) = mended.patch.filter(|patch| !patch.is_empty()) else {
         let why = mended.refused.map_or_else(|| "no mend was found".to_owned(), |refused| refused.message);
         return Err(Failure::new(format!("the demo's service was not mended: {why}"))
@@ -97,6 +109,9 @@ fn walk(place: &Path, talk: Talk) -> anyhow::Result<Outcome> {
     loopmend_project::apply(&service.folder, &patch, &ApplyOptions::default())
         .map_err(|error| Failure::new(format!("failed to {error}")))?;
     answer::text(&diff::of(&patch).coloured())?;
+    if let Some(proof) = &proof {
+        answer::text(&format!("\n{}", proof::full(proof)))?;
+    }
 
     step(5, "The same again, after the mend.")?;
     let after = service.run(talk)?;
@@ -114,7 +129,7 @@ fn walk(place: &Path, talk: Talk) -> anyhow::Result<Outcome> {
         "\n{} Save what your own service or tests print (`COMMAND > error.log 2>&1`), then in its folder:\n  {}\n  {}\n",
         paint(style::GOOD, "Your turn."),
         paint(style::NAME, "loopmend explain error.log"),
-        paint(style::NAME, "loopmend fix --log error.log"),
+        paint(style::NAME, "loopmend fix --log error.log --verify"),
     ))?;
     Ok(Outcome::Done)
 }

@@ -5,7 +5,7 @@ mod report;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use loopmend_model::{Patch, RefusalCode};
+use loopmend_model::{Patch, Proof, RefusalCode};
 use loopmend_pipeline::{FixOptions, Mended, Told};
 use loopmend_project::ApplyOptions;
 
@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::format::AnswerFormat;
 use crate::log::Log;
 use crate::program::Outcome;
+use crate::proof::{self, ProofOptions};
 use crate::talk::Talk;
 use crate::tree::Opened;
 
@@ -24,14 +25,18 @@ Examples:
   pytest 2>&1 | loopmend fix --log -      the same, from a pipe
   loopmend fix ~/shop --log error.log --diff
   loopmend fix                            mend every safe finding, without any log
+  loopmend fix --log error.log --verify   run it before and after, and mend only what holds
+  loopmend fix --log error.log --verify --run 'python -m shop --once'
   loopmend undo                           take it back
 
 Files with uncommitted changes are not touched unless --allow-dirty is given; a project without git is fine.
+With --verify, a mend that does not hold is not made: the answer says what was lost.
 Exit status 1 where an error or findings remain.";
 
 /// Mend a project: with a log its cause, without one every safe finding.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Fix {
     /// The project's folder [default: this folder].
     path: Option<PathBuf>,
@@ -47,14 +52,22 @@ pub struct Fix {
     /// Change files that have uncommitted changes.
     #[arg(long)]
     allow_dirty: bool,
+    /// Prove it: make the error happen, mend a copy, show that it is gone and that nothing was lost.
+    #[arg(long)]
+    verify: bool,
     /// How to print the answer.
     #[arg(long, value_name = "FORMAT", default_value = "full")]
     output_format: AnswerFormat,
+    #[command(flatten)]
+    proof: ProofOptions,
 }
 
 impl Fix {
     /// Runs the command.
     pub fn run(self, talk: Talk) -> anyhow::Result<Outcome> {
+        if let (Some(option), false) = (self.proof.given(), self.verify) {
+            return Err(Failure::new(format!("{option} is for a proof")).hint("add --verify").into());
+        }
         let log = self.log.as_deref().map(|name| Log::read(name, talk)).transpose()?;
         let opened = Opened::folder(self.path.as_deref().unwrap_or(Path::new(".")), talk)?;
         talk.notes(&opened.tree.notes);
@@ -65,8 +78,16 @@ impl Fix {
         let options = FixOptions { unsafe_fixes: self.unsafe_fixes };
         let text = log.as_ref().map(Log::text).unwrap_or_default();
         let told = log.as_ref().map(|log| Told { incidents: &log.incidents, text: &text });
-        let mended = loopmend_pipeline::fix_told(&opened.tree, told, options);
+        let (mended, proof) = if self.verify {
+            let proved = self.proof.prove(&opened, told, options, talk)?;
+            (proved.mended, proved.proof)
+        } else {
+            (loopmend_pipeline::fix_told(&opened.tree, told, options), None)
+        };
         progress.finish_and_clear();
+        if let (Some(folder), Some(proof), Some(patch)) = (self.proof.bundle(), &proof, &mended.patch) {
+            self.proof.keep(folder, &opened.root, &mended.diagnoses, &text, patch, proof)?;
+        }
         if let Some(log) = &log
             && mended.diagnosis.is_none()
             && mended.patch.is_none()
@@ -75,11 +96,19 @@ impl Fix {
         }
 
         let patch = mended.patch.as_ref().filter(|patch| !patch.is_empty());
+        let holds = proof.as_ref().is_none_or(Proof::holds);
         let applied = match patch {
-            Some(patch) if !self.diff => self.apply(&opened, patch),
+            Some(patch) if !self.diff && holds => self.apply(&opened, patch),
             _ => Ok(false),
         };
-        self.tell(&mended, &opened, log.as_ref(), *applied.as_ref().unwrap_or(&false), talk)?;
+        let answer = Answer {
+            mended: &mended,
+            proof: proof.as_ref(),
+            opened: &opened,
+            log: log.as_ref(),
+            applied: *applied.as_ref().unwrap_or(&false),
+        };
+        self.tell(answer, talk)?;
         let applied = applied?;
         Ok(if finished(&mended, log.is_some(), applied) { Outcome::Done } else { Outcome::Left })
     }
@@ -91,18 +120,15 @@ impl Fix {
         Ok(!applied.files.is_empty())
     }
 
-    fn tell(
-        &self,
-        mended: &Mended,
-        opened: &Opened,
-        log: Option<&Log>,
-        applied: bool,
-        talk: Talk,
-    ) -> anyhow::Result<()> {
+    fn tell(&self, answer: Answer<'_>, talk: Talk) -> anyhow::Result<()> {
+        let Answer { mended, proof, opened, log, applied } = answer;
         let patch = mended.patch.as_ref().filter(|patch| !patch.is_empty());
         match self.output_format {
-            AnswerFormat::Json => answer::json(&report::json(mended, patch, applied)),
-            AnswerFormat::Concise => Ok(answer::text(&report::concise(mended, patch, applied, opened))?),
+            AnswerFormat::Json => answer::json(&report::json(mended, patch, applied, proof)),
+            AnswerFormat::Concise => {
+                let proof = proof.map(proof::concise).unwrap_or_default();
+                Ok(answer::text(&(report::concise(mended, patch, applied, opened) + &proof))?)
+            }
             AnswerFormat::Full if self.diff => {
                 if let Some(patch) = patch {
                     answer::text(&diff::of(patch).coloured())?;
@@ -110,10 +136,12 @@ impl Fix {
                 } else {
                     answer::text(&report::full(mended, None, false, opened, log))?;
                 }
+                answer::text(&proof.map(proof::full).unwrap_or_default())?;
                 Ok(())
             }
             AnswerFormat::Full => {
                 answer::text(&report::full(mended, patch, applied, opened, log))?;
+                answer::text(&proof.map(proof::full).unwrap_or_default())?;
                 report::left(mended, talk);
                 if patch.is_some() {
                     report::prevention(opened, talk);
@@ -122,6 +150,16 @@ impl Fix {
             }
         }
     }
+}
+
+/// What came of it, as it is told.
+#[derive(Clone, Copy)]
+struct Answer<'a> {
+    mended: &'a Mended,
+    proof: Option<&'a Proof>,
+    opened: &'a Opened,
+    log: Option<&'a Log>,
+    applied: bool,
 }
 
 /// Whether nothing is left to do.

@@ -20,11 +20,13 @@ mod man;
 mod markdown;
 mod printable;
 mod program;
+mod proof;
 mod source;
 mod style;
 mod talk;
 mod tree;
 mod undo;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;

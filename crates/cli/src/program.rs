@@ -14,6 +14,7 @@ use crate::fix::Fix;
 use crate::man::Man;
 use crate::talk::{Talk, TalkOptions};
 use crate::undo::Undo;
+use crate::verify::Verify;
 use crate::watch::Watch;
 
 const EXAMPLES: &str = "\
@@ -22,6 +23,7 @@ Examples:
   pytest 2>&1 | loopmend explain        the same, from a pipe
   loopmend fix --log error.log          mend its cause in the project in this folder
   loopmend fix --log error.log --diff   only show what would change
+  loopmend fix --log error.log --verify run it before and after, and mend only what holds
   loopmend check                        look for defects without any log
   loopmend watch -- pytest              run the tests, and fail on event-loop trouble too
   loopmend explain second-run           a cause's page
@@ -55,6 +57,7 @@ enum Command {
     Fix(Fix),
     Undo(Undo),
     Watch(Watch),
+    Verify(Verify),
     Doctor(Doctor),
     Demo(Demo),
     Completions(Completions),
@@ -100,6 +103,7 @@ impl Command {
             Self::Fix(command) => command.run(talk),
             Self::Undo(command) => command.run(talk),
             Self::Watch(command) => command.run(talk),
+            Self::Verify(command) => command.run(talk),
             Self::Doctor(command) => command.run(),
             Self::Demo(command) => command.run(talk),
             Self::Completions(command) => command.run(),

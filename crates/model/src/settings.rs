@@ -19,6 +19,10 @@ pub struct Settings {
     pub resources: Vec<UserResource>,
     /// Causes never reported (`[tool.loopmend] ignore`).
     pub ignore: Vec<String>,
+    /// The command that shows what the program does (`[tool.loopmend] run`).
+    pub run: Option<String>,
+    /// Services of this machine that a proof's runs may reach, as `HOST:PORT` (`[tool.loopmend] services`).
+    pub services: Vec<String>,
 }
 
 /// Supported Python versions.

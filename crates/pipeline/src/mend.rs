@@ -52,11 +52,15 @@ pub fn fix(tree: &Tree, log: Option<&[u8]>, options: FixOptions) -> Mended {
 
 /// The same for a log that was read before.
 pub fn fix_told(tree: &Tree, told: Option<Told<'_>>, options: FixOptions) -> Mended {
-    let life = Lifecycle::read(tree);
-    let found = detect(&life);
+    fix_read(tree, &Lifecycle::read(tree), told, options)
+}
+
+/// The same for a tree whose files are linked already.
+pub(crate) fn fix_read(tree: &Tree, life: &Lifecycle, told: Option<Told<'_>>, options: FixOptions) -> Mended {
+    let found = detect(life);
     match told {
-        Some(told) => fix_log(tree, &life, &found, told),
-        None => fix_found(tree, &life, &found, options),
+        Some(told) => fix_log(tree, life, &found, told),
+        None => fix_found(tree, life, &found, options),
     }
 }
 

@@ -6,6 +6,7 @@
 //! for the way in, with [`apply()`] for the way out.
 
 mod apply;
+mod change;
 mod ci;
 #[cfg(test)]
 mod crash_tests;
@@ -33,6 +34,7 @@ mod undo;
 mod walk;
 
 pub use apply::{Applied, ApplyError, ApplyOptions, apply};
+pub use change::{commit, last_fix, uncommitted_change};
 pub use ci::{TestRun, test_runs};
 pub use decode::{DecodeError, Encoded, decode_config, decode_source};
 pub use dirty::DirtyError;

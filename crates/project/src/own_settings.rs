@@ -4,6 +4,8 @@
 //! [tool.loopmend]
 //! ignore = ["dropped-task"]              # causes never reported
 //! exclude = ["generated/", "*_pb2.py"]   # in the manner of .gitignore
+//! run = "python -m app --once"           # what a proof runs
+//! services = ["127.0.0.1:5432"]          # what a proof's runs may reach
 //!
 //! [tool.loopmend.resources."mypkg.Client"]
 //! close = "aclose"            # or a list, best first
@@ -22,7 +24,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::pyproject::Document;
 
-const KEYS: [&str; 3] = ["ignore", "exclude", "resources"];
+const KEYS: [&str; 5] = ["ignore", "exclude", "run", "services", "resources"];
 const RESOURCE_KEYS: [&str; 5] = ["close", "awaited", "acquire", "context_manager", "binds"];
 
 /// The project's settings for this program.
@@ -30,6 +32,8 @@ const RESOURCE_KEYS: [&str; 5] = ["close", "awaited", "acquire", "context_manage
 pub(crate) struct OwnSettings {
     pub ignore: Vec<String>,
     pub exclude: Vec<String>,
+    pub run: Option<String>,
+    pub services: Vec<String>,
     pub resources: Vec<UserResource>,
 }
 
@@ -55,6 +59,8 @@ pub(crate) fn own_settings(pyproject: &Document<'_>) -> Result<OwnSettings, OwnS
         match key.get_ref().as_ref() {
             "ignore" => settings.ignore = reader.strings(value, "ignore")?,
             "exclude" => settings.exclude = reader.strings(value, "exclude")?,
+            "run" => settings.run = Some(reader.string(value, "run")?),
+            "services" => settings.services = reader.strings(value, "services")?,
             "resources" => {
                 for (constructor, value) in reader.table(value, "tool.loopmend.resources")? {
                     settings.resources.push(reader.resource(constructor.get_ref(), value)?);
@@ -95,6 +101,10 @@ impl<'t> Reader<'_, 't> {
             None => Err(self.wrong(item, key, "a list of strings")),
         };
         items.iter().map(string).collect()
+    }
+
+    fn string(&self, value: &Value<'t>, key: &str) -> Result<String, OwnSettingsError> {
+        value.get_ref().as_str().map(str::to_owned).ok_or_else(|| self.wrong(value, key, "a string"))
     }
 
     fn boolean(&self, value: &Value<'t>, key: &str) -> Result<bool, OwnSettingsError> {
@@ -168,13 +178,15 @@ mod tests {
     #[test]
     fn everything_that_can_be_said() {
         let settings = read(
-            "[tool.loopmend]\nignore = ['dropped-task']\nexclude = ['gen/']\n\
+            "[tool.loopmend]\nignore = ['dropped-task']\nexclude = ['gen/']\nrun = 'python app.py'\nservices = ['127.0.0.1:1']\n\
              [tool.loopmend.resources.\"mypkg.Client\"]\nclose = 'aclose'\nawaited = false\nacquire = 'await'\n\
              context_manager = 'async'\nbinds = false\n[tool.loopmend.resources.\"mypkg.Other\"]\nclose = ['stop', 'kill']\n",
         )
         .unwrap();
         assert_eq!(settings.ignore, ["dropped-task"]);
         assert_eq!(settings.exclude, ["gen/"]);
+        assert_eq!(settings.run.as_deref(), Some("python app.py"));
+        assert_eq!(settings.services, ["127.0.0.1:1"]);
         let [client, other] = settings.resources.as_slice() else { panic!("two resources") };
         assert_eq!(client.constructor, "mypkg.Client");
         assert_eq!(client.close, ["aclose"]);
@@ -190,7 +202,7 @@ mod tests {
         let error = |text: &str| read(text).unwrap_err();
         assert_eq!(
             error("[tool.loopmend]\nignore = []\nexlude = []\n"),
-            "pyproject.toml:3: unknown key `exlude` in [tool.loopmend]; known are `ignore`, `exclude`, `resources`"
+            "pyproject.toml:3: unknown key `exlude` in [tool.loopmend]; known are `ignore`, `exclude`, `run`, `services`, `resources`"
         );
         assert_eq!(
             error("[tool.loopmend]\nignore = 'x'\n"),

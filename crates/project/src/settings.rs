@@ -32,7 +32,13 @@ pub(crate) fn read_settings(
     let setup_cfg = text("setup.cfg").map(Ini::parse);
     let setup_py = std::fs::read_to_string(root.join("setup.py")).ok();
 
-    let mut settings = Settings { resources: own.resources, ignore: own.ignore, ..Settings::default() };
+    let mut settings = Settings {
+        resources: own.resources,
+        ignore: own.ignore,
+        run: own.run,
+        services: own.services,
+        ..Settings::default()
+    };
     let found = installed(root, environment);
     let (min, max) = declared(&pyproject, setup_cfg.as_ref(), setup_py.as_deref());
     let interpreter = match &found {

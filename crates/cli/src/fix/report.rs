@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use loopmend_model::{Applicability, Diagnosis, Finding, Patch, Refusal};
+use loopmend_model::{Applicability, Diagnosis, Finding, Patch, Proof, Refusal};
 use loopmend_pipeline::Mended;
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ pub struct Report<'a> {
     patch: Option<PatchReport<'a>>,
     left: Vec<Left<'a>>,
     remaining: &'a [Finding],
-    proof: Option<()>,
+    proof: Option<&'a Proof>,
 }
 
 #[derive(Serialize)]
@@ -43,7 +43,12 @@ struct Left<'a> {
 }
 
 /// The object for programs.
-pub fn json<'a>(mended: &'a Mended, patch: Option<&'a Patch>, applied: bool) -> Report<'a> {
+pub fn json<'a>(
+    mended: &'a Mended,
+    patch: Option<&'a Patch>,
+    applied: bool,
+    proof: Option<&'a Proof>,
+) -> Report<'a> {
     Report {
         diagnosis: mended.diagnosis.as_ref(),
         diagnoses: &mended.diagnoses,
@@ -65,7 +70,7 @@ pub fn json<'a>(mended: &'a Mended, patch: Option<&'a Patch>, applied: bool) -> 
             .map(|note| Left { path: note.path.as_deref(), message: &note.message })
             .collect(),
         remaining: &mended.remaining,
-        proof: None,
+        proof,
     }
 }
 

@@ -6,4 +6,5 @@ mod fix;
 mod formats;
 mod project;
 mod stopping;
+mod verify;
 mod watch;
