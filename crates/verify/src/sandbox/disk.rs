@@ -20,21 +20,20 @@ pub(crate) struct Watch {
 }
 
 struct State {
-    /// What they held at the start, known at the first walk that needs it.
     before: Size,
     free: Option<Size>,
     walked: Instant,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Size {
+pub(crate) struct Size {
     bytes: u64,
     files: u64,
 }
 
 impl Watch {
-    pub fn new(folders: Vec<PathBuf>, most: u64) -> Self {
-        let before = size(&folders);
+    /// Watches from what they held before anything ran in them.
+    pub fn new(folders: Vec<PathBuf>, before: Size, most: u64) -> Self {
         let free = folders.first().and_then(|folder| free(folder));
         Self { folders, most, state: Mutex::new(State { before, free, walked: Instant::now() }) }
     }
@@ -69,7 +68,7 @@ fn free(folder: &Path) -> Option<Size> {
 }
 
 /// What the folders take, holes not counted.
-fn size(folders: &[PathBuf]) -> Size {
+pub(crate) fn size(folders: &[PathBuf]) -> Size {
     use std::os::unix::fs::MetadataExt;
     let entries = folders.iter().flat_map(|folder| WalkDir::new(folder).into_iter().flatten());
     entries.filter_map(|entry| entry.metadata().ok()).fold(Size::default(), |sum, meta| Size {

@@ -15,6 +15,7 @@ mod find;
 mod gateway;
 mod hold;
 mod inside;
+mod line;
 mod relay;
 mod repository;
 mod service;
