@@ -8,10 +8,11 @@ pub(crate) fn python(line: &str) -> Option<Frame> {
     let line = line.trim_start();
     let line = line.strip_prefix("> ").unwrap_or(line).trim_start();
     let rest = line.strip_prefix("File \"")?;
-    let (at, length) = match rest.find("\", line ") {
-        Some(at) => (at, "\", line ".len()),
-        None => (rest.find("\", lineno ")?, "\", lineno ".len()),
+    let ends = |with: &'static str| {
+        let quotes = memchr::memchr_iter(b'"', rest.as_bytes());
+        quotes.into_iter().find(|&at| rest[at..].starts_with(with)).map(|at| (at, with.len()))
     };
+    let (at, length) = ends("\", line ").or_else(|| ends("\", lineno "))?;
     let path = rest[..at].to_owned();
     let rest = &rest[at + length..];
     let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());

@@ -51,7 +51,9 @@ impl Stack {
         if let Some(frame) = self.tail.back_mut().or(self.head.last_mut())
             && frame.source.is_none()
         {
-            frame.source = Some(line.trim().chars().take(SOURCE).collect());
+            let line = line.trim();
+            let cut = if line.len() > SOURCE { line.char_indices().nth(SOURCE) } else { None };
+            frame.source = Some(line[..cut.map_or(line.len(), |(at, _)| at)].to_owned());
         }
     }
 

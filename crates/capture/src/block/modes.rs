@@ -9,7 +9,7 @@ use crate::rich::Panel;
 use crate::{exception, frame, opening, repr, symptom};
 
 fn leading(line: &str) -> usize {
-    line.len() - line.trim_start_matches(' ').len()
+    line.bytes().take_while(|byte| *byte == b' ').count()
 }
 
 impl Block {
