@@ -61,4 +61,4 @@ pub use mend::{Declared, Declined, Mend};
 pub use other::{Handler, handler_that_prints};
 pub use page::Page;
 pub use place::{Match, is_library, is_windows, locate};
-pub use shelf::{cause, shelf};
+pub use shelf::{cause, prepare, shelf};

@@ -1,5 +1,7 @@
 //! The list of causes.
 
+use loopmend_python::lifecycle::Lifecycle;
+
 use crate::Cause;
 
 /// All causes, in the order of the shelf.
@@ -42,6 +44,13 @@ pub fn shelf() -> &'static [&'static dyn Cause] {
         &crate::unretrieved_exception::UnretrievedException,
         &crate::windows_proactor::WindowsProactor,
     ]
+}
+
+/// Computes what several causes ask for, by all threads: later the others would make it again or wait for the one that comes
+/// first.
+pub fn prepare(life: &Lifecycle) {
+    life.prepare();
+    crate::carried::carried(life);
 }
 
 /// The cause of this name.

@@ -55,6 +55,8 @@ impl Check {
         let progress = talk.progress("checking");
         let checked = loopmend_pipeline::check(&opened.tree);
         progress.finish_and_clear();
+        // The program is about to end.
+        std::mem::forget(checked.life);
         talk.notes(&checked.notes);
         let findings: Vec<Finding> = checked
             .findings

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use loopmend_causes::{Found, Report, cause, shelf};
+use loopmend_causes::{Found, Report, cause, prepare, shelf};
 use loopmend_model::{Applicability, ConfigFile, FileChange, Finding, Patch, Settings};
 use loopmend_python::edit;
 use loopmend_python::lifecycle::Lifecycle;
@@ -48,8 +48,11 @@ pub struct Left {
 
 /// All findings of the shelf but those of ignored causes and those that a comment silences.
 pub fn detect(life: &Lifecycle) -> Vec<Found> {
+    prepare(life);
     let reports: Vec<Report> = shelf()
         .par_iter()
+        // A dear one is no reason for others to wait behind it.
+        .with_max_len(1)
         .filter(|cause| !life.settings().ignore.iter().any(|slug| slug == cause.slug()))
         .map(|cause| {
             let mut report = Report::default();

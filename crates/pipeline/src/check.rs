@@ -5,19 +5,21 @@ use loopmend_model::{Applicability, Finding, Note, Tree};
 use loopmend_python::lifecycle::Lifecycle;
 
 /// What a tree has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Checked {
     /// By path and line; doubtful ones among them.
     pub findings: Vec<Finding>,
     /// What could not be read.
     pub notes: Vec<Note>,
+    /// What was read; to take it apart again takes a while where the tree is large.
+    pub life: Lifecycle,
 }
 
 /// Looks for every cause of the shelf in a tree.
 pub fn check(tree: &Tree) -> Checked {
     let life = Lifecycle::read(tree);
     let findings = once_each(offered(&life, &detect(&life)));
-    Checked { findings, notes: notes(tree, &life) }
+    Checked { findings, notes: notes(tree, &life), life }
 }
 
 /// Without those of an object that another finding tells more of: what is carried from run to run is closed by the mend of

@@ -4,6 +4,7 @@ use loopmend_python::facts::{BindingKind, ExprKind, Facts, FunctionId, Parent, S
 use loopmend_python::lifecycle::{
     ExprRef, FileId, Flow, FunctionRef, Kind, Lifecycle, Place, StmtRef, Use, UseKind, Value,
 };
+use rayon::prelude::*;
 
 use super::hold::{Hold, is_plain};
 use super::owner::{Owner, owner_of_loop, owner_of_next};
@@ -32,18 +33,19 @@ pub(super) struct Left {
 
 /// All of a tree, by generator.
 pub(super) fn lefts(life: &Lifecycle) -> Vec<Left> {
-    let mut found = Vec::new();
-    for function in generators(life) {
+    let of = |function: FunctionRef| {
+        let mut found = Vec::new();
+        let Some(hold) = Hold::of(life, function) else { return found };
         let node = life.facts(function.file).function(function.id);
-        let Some(hold) = Hold::of(life, function) else { continue };
         if node.class.is_some() && node.name == "__aiter__" {
             iterables(life, function, &hold, &mut found);
         }
         for site in life.call_sites(function) {
             of_call(life, function, &hold, site.call, &mut found);
         }
-    }
-    found
+        found
+    };
+    generators(life).collect::<Vec<_>>().into_par_iter().flat_map_iter(of).collect()
 }
 
 /// Async generator functions without decorators that change them.

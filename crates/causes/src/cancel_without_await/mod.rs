@@ -8,6 +8,7 @@ use std::sync::Arc;
 use loopmend_model::Applicability;
 use loopmend_python::facts::{BindingKind, ExprKind};
 use loopmend_python::lifecycle::{ExprRef, Lifecycle, Task};
+use rayon::prelude::*;
 
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
@@ -63,13 +64,11 @@ impl Cause for CancelWithoutAwait {
     }
 
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
-        for task in life.tasks() {
-            if task.waited() || task.flow_doubt() {
-                continue;
-            }
-            for cancel in cancels(life, task) {
-                report.add(found(life, task, cancel));
-            }
+        let tasks = life.tasks().par_iter().filter(|task| !task.waited() && !task.flow_doubt());
+        let all = tasks
+            .flat_map_iter(|task| cancels(life, task).into_iter().map(|cancel| found(life, task, cancel)));
+        for found in all.collect::<Vec<_>>() {
+            report.add(found);
         }
     }
 

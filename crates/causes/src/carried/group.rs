@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use loopmend_python::lifecycle::{ClassRef, ExprRef, FunctionRef, Kind, Lifecycle, Root, RunKind, Value};
+use rayon::prelude::*;
 
 use super::lifespan::{Owner, Repetition, repetition};
 use super::object::Object;
@@ -88,17 +89,9 @@ fn find(life: &Lifecycle) -> Vec<Group> {
     if runs.is_empty() {
         return Vec::new();
     }
-    let mut found: Vec<Carried> = Vec::new();
-    for site in life.sites().iter().filter(breaks) {
-        if super::process::in_tests(life, site.function) {
-            continue;
-        }
-        if let Some(object) = Object::of(life, site)
-            && let Some(carried) = judge(life, object, &runs)
-        {
-            found.push(carried);
-        }
-    }
+    let sites = life.sites().par_iter().filter(breaks);
+    let sites = sites.filter(|site| !super::process::in_tests(life, site.function));
+    let found = sites.filter_map(|site| judge(life, Object::of(life, site)?, &runs)).collect();
     join(found, &runs)
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use loopmend_python::facts::{BindingKind, MODULE, Name};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, Lookup, Root, Run, RunKind, Value};
+use rayon::prelude::*;
 
 use super::process::{Process, in_tests};
 
@@ -62,11 +63,11 @@ impl Started {
 pub fn started(life: &Lifecycle) -> Vec<Started> {
     let mut found: Vec<Started> = life
         .runs()
-        .iter()
+        .par_iter()
         .filter(|run| {
             matches!(run.kind, RunKind::Fresh | RunKind::OnLoop | RunKind::Serve) && run.argument.is_some()
         })
-        .flat_map(|run| {
+        .flat_map_iter(|run| {
             let through = through(life, run);
             if through.is_empty() {
                 vec![(run.clone(), None)]

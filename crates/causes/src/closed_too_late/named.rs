@@ -21,7 +21,7 @@ pub(super) fn method_name(life: &Lifecycle, hook: FunctionRef, class: ClassRef) 
     let named: usize = life
         .files_with(&own)
         .iter()
-        .map(|&file| life.facts(file).attributes.get(&own).map_or(0, Vec::len))
+        .map(|&file| life.facts(file).attributes.get(&own).map_or(0, <[_]>::len))
         .sum();
     if !own.starts_with('_') || named > 1 {
         return own.to_string();

@@ -9,6 +9,7 @@ use loopmend_model::Applicability;
 use loopmend_python::edit::{Draft, Source};
 use loopmend_python::facts::{ExprKind, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, Lifecycle, Place, Task, TaskActKind};
+use rayon::prelude::*;
 
 use crate::background::{Holder, Plan, ends_all, hold, is_no_name, tasks_made};
 use crate::close_not_awaited::is_dropped_close;
@@ -67,21 +68,26 @@ impl Cause for DroppedTask {
     }
 
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
-        let mut swept = None;
-        for task in life.tasks() {
-            let Some(lost) = lost(life, task) else { continue };
-            if task.coroutine.is_some_and(|coroutine| is_dropped_close(life, coroutine)) {
-                continue;
-            }
-            if has_no_loop(life, task.function) || is_hook(life, task.function) {
-                // The call itself fails there, or belongs to another thread.
-                continue;
-            }
-            let ended = *swept.get_or_insert_with(|| ends_all(life));
+        let lost = life.tasks().par_iter().filter_map(|task| {
+            let lost = lost(life, task)?;
+            let closes = task.coroutine.is_some_and(|coroutine| is_dropped_close(life, coroutine));
+            // In a thread or a hook the call itself fails, or belongs to another thread.
+            let elsewhere = || has_no_loop(life, task.function) || is_hook(life, task.function);
+            (!closes && !elsewhere()).then_some((task, lost))
+        });
+        let lost: Vec<_> = lost.collect();
+        if lost.is_empty() {
+            return;
+        }
+        let ended = ends_all(life);
+        let all = lost.into_par_iter().map(|(task, lost)| {
             let plan = Plan::of(life, task).filter(|plan| {
                 !ended && plan.closes.is_some() && plan.handle.is_some() && matches!(lost, Lost::Here)
             });
-            report.add(found(life, task, lost, plan));
+            found(life, task, lost, plan)
+        });
+        for found in all.collect::<Vec<_>>() {
+            report.add(found);
         }
     }
 

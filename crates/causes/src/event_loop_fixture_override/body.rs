@@ -98,7 +98,7 @@ pub(super) fn imports_of(life: &Lifecycle, function: FunctionRef) -> Vec<String>
         .iter()
         .filter(|(name, loads)| {
             loads.iter().any(|&load| range.contains_range(facts.expr(load).range))
-                && facts.scopes[MODULE.index()].get(*name).is_some_and(|bindings| {
+                && facts.scopes[MODULE.index()].get(name).is_some_and(|bindings| {
                     bindings.iter().any(|&binding| {
                         matches!(
                             facts.binding(binding).kind,

@@ -40,7 +40,7 @@ pub(super) fn register_all(life: &Lifecycle, places: &BTreeMap<ExprRef, usize>, 
     for file in life.files_with_any(ATTRIBUTES.iter().copied()) {
         let facts = life.facts(file);
         for name in ATTRIBUTES {
-            for &attribute in facts.attributes.get(*name).into_iter().flatten() {
+            for &attribute in facts.attributes.get(name).into_iter().flatten() {
                 let ExprKind::Attribute { value, .. } = facts.expr(attribute).kind else { continue };
                 let router =
                     |id| matches!(&facts.expr(id).kind, ExprKind::Attribute { attr, .. } if attr == "router");

@@ -42,10 +42,10 @@ pub(super) fn cases(life: &Lifecycle) -> Vec<Case> {
     let mut found = Vec::new();
     for &file in life.files_with("TestCase") {
         let facts = life.facts(file);
-        if !["run_until_complete", "run"].iter().any(|name| facts.attributes.contains_key(*name))
+        if !["run_until_complete", "run"].iter().any(|name| facts.attributes.contains_key(name))
             || !["TestCase"]
                 .iter()
-                .any(|name| facts.attributes.contains_key(*name) || facts.loads.contains_key(*name))
+                .any(|name| facts.attributes.contains_key(name) || facts.loads.contains_key(name))
         {
             continue;
         }

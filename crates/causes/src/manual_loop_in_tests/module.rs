@@ -103,7 +103,7 @@ fn holders(life: &Lifecycle, call: ExprRef) -> Vec<Holder> {
                 .flatten()
                 .any(|&load| range.contains_range(facts.expr(load).range))
         });
-        let bound = facts.scopes[MODULE.index()].get(name).map_or(0, Vec::len);
+        let bound = facts.scopes[MODULE.index()].get(name).map_or(0, <[_]>::len);
         if (is_object || (made_of && matches!(facts.expr(*value).kind, ExprKind::Call { .. }))) && bound == 1
         {
             found.push(Holder { name: name.clone(), stmt, value: call.with(*value), is_object });

@@ -1,7 +1,8 @@
 //! Calls of coroutine functions whose coroutine nobody has, or that are used as if they were its result.
 
 use loopmend_python::facts::{ExprId, ExprKind, Facts, Name, Outline, Parent, StmtId, StmtKind};
-use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle, UseKind, Value};
+use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Lifecycle, UseKind, Value};
+use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use crate::close_not_awaited::is_dropped_close;
@@ -55,7 +56,6 @@ pub(super) fn calls(life: &Lifecycle) -> Vec<Called> {
     let mut names: FxHashSet<&str> =
         life.files().flat_map(|file| &life.outline(file).coroutines).map(Name::as_str).collect();
     names.extend(LIBRARY.iter().filter_map(|path| path.rsplit('.').next()));
-    let mut found = Vec::new();
     let wanted = |outline: &Outline| {
         outline.alone.iter().any(|name| names.contains(name.as_str()))
             || outline.imports.iter().any(|import| {
@@ -63,31 +63,33 @@ pub(super) fn calls(life: &Lifecycle) -> Vec<Called> {
                     && import.alias.as_ref().is_some_and(|alias| outline.alone.contains(alias))
             })
     };
-    for file in life.files_where(wanted) {
-        let facts = life.facts(file);
-        for &id in &facts.calls {
-            let ExprKind::Call { func, .. } = facts.expr(id).kind else { continue };
-            let (ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. }) = &facts.expr(func).kind
-            else {
-                continue;
-            };
-            let renamed =
-                matches!(facts.expr(func).kind, ExprKind::Name(_)) && facts.scopes[0].contains_key(name);
-            if !names.contains(name.as_str()) && !renamed {
-                continue;
-            }
-            let call = ExprRef { file, id };
-            let Some(alone) = way(facts, call) else { continue };
-            let Some((function, what)) = coroutine(life, call) else { continue };
-            if is_dropped_close(life, call)
-                || !alone && !used_as_result(life, facts, call)
-                || expected(facts, facts.stmt_of(id))
-                || life.never_runs(call)
-            {
-                continue;
-            }
-            found.push(Called { call, function, what, alone });
+    life.files_where(wanted).into_par_iter().flat_map_iter(|file| of_file(life, file, &names)).collect()
+}
+
+fn of_file(life: &Lifecycle, file: FileId, names: &FxHashSet<&str>) -> Vec<Called> {
+    let facts = life.facts(file);
+    let mut found = Vec::new();
+    for &id in &facts.calls {
+        let ExprKind::Call { func, .. } = facts.expr(id).kind else { continue };
+        let (ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. }) = &facts.expr(func).kind else {
+            continue;
+        };
+        let renamed =
+            matches!(facts.expr(func).kind, ExprKind::Name(_)) && facts.scopes[0].contains_key(name);
+        if !names.contains(name.as_str()) && !renamed {
+            continue;
         }
+        let call = ExprRef { file, id };
+        let Some(alone) = way(facts, call) else { continue };
+        let Some((function, what)) = coroutine(life, call) else { continue };
+        if is_dropped_close(life, call)
+            || !alone && !used_as_result(life, facts, call)
+            || expected(facts, facts.stmt_of(id))
+            || life.never_runs(call)
+        {
+            continue;
+        }
+        found.push(Called { call, function, what, alone });
     }
     found
 }

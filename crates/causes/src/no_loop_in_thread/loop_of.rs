@@ -129,7 +129,7 @@ fn kept_by_object(
         .find(|name| {
             life.self_writes(class, name).is_empty()
                 && !facts.class(class.id).members.contains_key(*name)
-                && !facts.attributes.contains_key(*name)
+                && !facts.attributes.contains_key(name)
         })
         .ok_or_else(by_hand)?;
     let value = format!("{}.get_running_loop()", asyncio_in(life, class.file));

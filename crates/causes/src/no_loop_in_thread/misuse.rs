@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loopmend_python::facts::{ExprKind, Facts};
+use loopmend_python::facts::{ExprId, ExprKind, Facts};
 use loopmend_python::lifecycle::{
     ExprRef, FileId, FunctionRef, HandleKind, Kind, Lifecycle, LoopAct, LoopHandle, Value,
 };
+use rayon::prelude::*;
 
 use crate::thread::{given, has_no_loop, only_in_threads};
 
@@ -59,20 +60,17 @@ pub(super) fn misuses(life: &Lifecycle) -> BTreeMap<FunctionRef, Vec<Misuse>> {
     if !threads {
         return found;
     }
-    let mut known: BTreeMap<FunctionRef, bool> = BTreeMap::new();
-    let mut in_thread = |call: ExprRef| {
-        let function = FunctionRef { file: call.file, id: life.facts(call.file).function_of(call.id) };
-        *known.entry(function).or_insert_with(|| has_no_loop(life, function))
-    };
     let names = TASKS.iter().chain(LOOP_METHODS).chain(TOUCHES);
     let files: BTreeSet<FileId> = names.flat_map(|name| life.files_calling(name)).collect();
-    let mut candidates: Vec<Misuse> =
-        files.into_iter().flat_map(|file| written(life, file, &mut in_thread)).collect();
+    let files: Vec<FileId> = files.into_iter().collect();
+    let mut candidates: Vec<Misuse> = files.par_iter().flat_map_iter(|&file| written(life, file)).collect();
     candidates.extend(on_loops(life));
+    let mut known: BTreeMap<FunctionRef, bool> = BTreeMap::new();
     for misuse in candidates {
         let facts = life.facts(misuse.call.file);
         let function = FunctionRef { file: misuse.call.file, id: facts.function_of(misuse.call.id) };
-        if in_thread(misuse.call) && !life.is_refusal_expected(misuse.call) {
+        let in_thread = *known.entry(function).or_insert_with(|| has_no_loop(life, function));
+        if in_thread && !life.is_refusal_expected(misuse.call) {
             let list = found.entry(function).or_default();
             if !list.iter().any(|other| other.call == misuse.call) {
                 list.push(misuse);
@@ -89,8 +87,9 @@ fn mentions(facts: &Facts, name: &str) -> bool {
     facts.attributes.contains_key(name) || facts.loads.contains_key(name)
 }
 
-/// Calls by their names.
-fn written(life: &Lifecycle, file: FileId, in_thread: &mut dyn FnMut(ExprRef) -> bool) -> Vec<Misuse> {
+/// Calls by their names, in functions that only threads run. What the call itself shows is asked first: who runs its function
+/// is dear to know.
+fn written(life: &Lifecycle, file: FileId) -> Vec<Misuse> {
     let facts = life.facts(file);
     let calls = |names: &'static [&'static str]| {
         names
@@ -102,31 +101,44 @@ fn written(life: &Lifecycle, file: FileId, in_thread: &mut dyn FnMut(ExprRef) ->
                 |&(id, call)| matches!(facts.expr(call.id).kind, ExprKind::Call { func, .. } if func == id),
             )
     };
+    let mut known: BTreeMap<FunctionRef, bool> = BTreeMap::new();
+    let mut in_thread = |call: ExprRef| {
+        let function = FunctionRef { file, id: facts.function_of(call.id) };
+        *known.entry(function).or_insert_with(|| has_no_loop(life, function))
+    };
     let mut found = Vec::new();
-    for (_, call) in calls(TASKS).filter(|&(_, call)| in_thread(call)) {
+    for (_, call) in calls(TASKS) {
         let ExprKind::Call { args, keywords, .. } = &facts.expr(call.id).kind else { continue };
         if let Some(&coroutine) = args.first()
             && life.calls_any(call, &["asyncio.create_task", "asyncio.ensure_future"])
+            && in_thread(call)
         {
             let on = keywords.iter().find(|keyword| keyword.name.as_deref() == Some("loop"));
             let on = on.map(|keyword| call.with(keyword.value));
             found.push(Misuse { call, act: Act::Task { coroutine: call.with(coroutine), on } });
         }
     }
-    for (method, call) in calls(LOOP_METHODS).filter(|&(_, call)| in_thread(call)) {
+    for (method, call) in calls(LOOP_METHODS) {
         let ExprKind::Attribute { value, attr } = &facts.expr(method).kind else { continue };
-        if is_given_loop(life, call.with(*value)) {
+        if is_parameter(facts, *value) && in_thread(call) && is_given_loop(life, call.with(*value)) {
             found
                 .push(Misuse { call, act: Act::Method { loop_: call.with(*value), name: attr.to_string() } });
         }
     }
-    for (method, call) in calls(TOUCHES).filter(|&(_, call)| in_thread(call)) {
+    for (method, call) in calls(TOUCHES) {
         let ExprKind::Attribute { value, .. } = facts.expr(method).kind else { continue };
-        if is_asyncios(life, call.with(value)) {
+        let may_be = is_parameter(facts, value) || is_asyncios(life, call.with(value));
+        if may_be && in_thread(call) && is_asyncios(life, call.with(value)) {
             found.push(Misuse { call, act: Act::Touch { method: call.with(method) } });
         }
     }
     found
+}
+
+/// Whether a name is a parameter of the function that it stands in.
+fn is_parameter(facts: &Facts, receiver: ExprId) -> bool {
+    let of = facts.function(facts.function_of(receiver));
+    facts.name_of(receiver).is_some_and(|name| of.params.iter().any(|param| param.name == *name))
 }
 
 /// Where a receiver is a parameter of a thread's function: what it is given.

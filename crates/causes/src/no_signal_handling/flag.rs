@@ -119,7 +119,7 @@ pub(super) fn never_cleared(life: &Lifecycle, test: ExprRef) -> bool {
 }
 
 fn written_elsewhere(life: &Lifecycle, attr: &Name, known: usize) -> bool {
-    let written = |&file: &FileId| life.facts(file).writes.get(attr).map_or(0, Vec::len);
+    let written = |&file: &FileId| life.facts(file).writes.get(attr).map_or(0, <[_]>::len);
     let all: usize = life.files_with(attr).iter().map(written).sum();
     all > known
 }

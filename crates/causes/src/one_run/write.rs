@@ -381,7 +381,7 @@ fn name(life: &Lifecycle, region: &Region) -> Result<String, Declined> {
     }
     let taken: BTreeSet<&str> = match of.class {
         Some(class) => facts.class(class).members.keys().map(Name::as_str).collect(),
-        None => facts.scopes.iter().flat_map(|scope| scope.keys()).map(Name::as_str).collect(),
+        None => facts.scopes.iter().flat_map(loopmend_python::facts::Named::keys).map(Name::as_str).collect(),
     };
     let base = if region.function.id == MODULE { "main".to_owned() } else { format!("{}_async", of.name) };
     let candidates = [base.clone(), "run_all".to_owned(), format!("{base}_steps"), format!("_{base}")];

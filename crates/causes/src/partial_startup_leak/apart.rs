@@ -115,7 +115,7 @@ fn contexts(life: &Lifecycle, app: &App) -> Result<Mend, Declined> {
     let mut block = None;
     let name = ["resources", "cleanup_context", "resources_context"]
         .into_iter()
-        .find(|name| facts.scopes.iter().all(|scope| !scope.contains_key(*name)))
+        .find(|name| facts.scopes.iter().all(|scope| !scope.contains_key(name)))
         .ok_or_else(|| by_hand("the usual names are taken"))?;
     let mut mend = Mend::new(Applicability::Safe);
     for (start, end) in &pairs {

@@ -54,7 +54,7 @@ fn last_name(method: &str) -> String {
 
 fn free_name(facts: &Facts, open: &Open) -> &'static str {
     let scope = &facts.scopes[open.function.id.index()];
-    ["stack", "opened", "exit_stack"].into_iter().find(|name| !scope.contains_key(*name)).unwrap_or("_stack")
+    ["stack", "opened", "exit_stack"].into_iter().find(|name| !scope.contains_key(name)).unwrap_or("_stack")
 }
 
 /// The lifespan with a `finally` for each opening, where the function itself closes them after its `yield`.

@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use loopmend_python::catalogue::{Acquire, Binds, Resource};
 use loopmend_python::facts::ExprKind;
 use loopmend_python::lifecycle::{ExprRef, Lifecycle, Origin, Site, SiteKind, UseKind};
+use rayon::prelude::*;
 
 use crate::{Cause, Declined, Found, Mend, Page, Report};
 
@@ -116,17 +117,21 @@ impl Cause for ResourceNeverClosed {
     }
 
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
-        for site in life.sites() {
-            let Some(resource) = life.resource(site).filter(|resource| matters(resource, site)) else {
-                continue;
-            };
-            if closer::is_child(resource) {
-                finding::child(life, site, report);
-                continue;
+        let all = life.sites().par_iter().flat_map_iter(|site| {
+            let mut own = Report::default();
+            match life.resource(site).filter(|resource| matters(resource, site)) {
+                None => {}
+                Some(resource) if closer::is_child(resource) => finding::child(life, site, &mut own),
+                Some(resource) => {
+                    for open in opens(life, site, resource) {
+                        own.add(finding::open(life, site, open));
+                    }
+                }
             }
-            for open in opens(life, site, resource) {
-                report.add(finding::open(life, site, open));
-            }
+            own.into_found()
+        });
+        for found in all.collect::<Vec<_>>() {
+            report.add(found);
         }
     }
 

@@ -183,7 +183,7 @@ pub(crate) fn candidates(life: &Lifecycle) -> BTreeSet<FunctionRef> {
     for file in files {
         let facts = life.facts(file);
         for method in &methods {
-            for &attribute in facts.attributes.get(*method).into_iter().flatten() {
+            for &attribute in facts.attributes.get(method).into_iter().flatten() {
                 let awaited = facts
                     .parent_expr(attribute)
                     .and_then(|call| facts.parent_expr(call))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use loopmend_model::Applicability;
 use loopmend_python::lifecycle::{Lifecycle, Task};
+use rayon::prelude::*;
 
 use crate::background::{Plan, ends_all};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
@@ -75,16 +76,19 @@ impl Cause for TaskNotCancelledAtShutdown {
     }
 
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
-        let mut swept = None;
-        for task in life.tasks() {
-            if task.dropped() || task.waited() || task.handed() || task.cancels().next().is_some() {
-                continue;
+        let left = life.tasks().par_iter().filter(|task| {
+            !task.dropped() && !task.waited() && !task.handed() && task.cancels().next().is_none()
+        });
+        let all: Vec<_> = left
+            .filter_map(|task| {
+                let plan = Plan::of(life, task).filter(|plan| !plan.carried_out(life))?;
+                Some(found(life, task, plan))
+            })
+            .collect();
+        if !all.is_empty() && !ends_all(life) {
+            for found in all {
+                report.add(found);
             }
-            let Some(plan) = Plan::of(life, task).filter(|plan| !plan.carried_out(life)) else { continue };
-            if *swept.get_or_insert_with(|| ends_all(life)) {
-                return;
-            }
-            report.add(found(life, task, plan));
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use loopmend_model::Applicability;
 use loopmend_python::lifecycle::{Lifecycle, Task};
+use rayon::prelude::*;
 
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
@@ -60,10 +61,9 @@ impl Cause for UnretrievedException {
     }
 
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
-        for task in life.tasks() {
-            if let Some(unseen) = unseen(life, task) {
-                report.add(found(life, task, unseen));
-            }
+        let all = life.tasks().par_iter().filter_map(|task| Some(found(life, task, unseen(life, task)?)));
+        for found in all.collect::<Vec<_>>() {
+            report.add(found);
         }
     }
 

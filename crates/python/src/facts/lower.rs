@@ -8,8 +8,8 @@ use thin_vec::thin_vec;
 
 use super::{
     Alias, Binding, BindingId, BindingKind, Block, Class, ClassId, Comparison, Definition, Expr, ExprId,
-    ExprKind, Facts, Function, FunctionId, Handler, Keyword, Lines, List, MODULE, Name, Outline, Parameter,
-    ParameterKind, Parent, Slot, Stmt, StmtId, StmtKind, SyntaxError, WithItem,
+    ExprKind, Facts, Function, FunctionId, Handler, Keyword, Lines, List, MODULE, Name, Named, Outline,
+    Parameter, ParameterKind, Parent, Slot, Stmt, StmtId, StmtKind, SyntaxError, WithItem,
 };
 
 /// Reads one file. `module` is its dotted name, `package` whether it is an `__init__.py`.
@@ -56,14 +56,30 @@ fn of_tree(path: &str, module: &str, package: bool, text: &str, tree: &ast::ModM
         lines: Lines::new(text),
         ..Facts::default()
     };
-    let mut lowering = Lowering { facts, function: MODULE, class: None, qualname: String::new() };
+    let mut lowering = Lowering {
+        facts,
+        loads: Vec::new(),
+        attributes: Vec::new(),
+        keys: Vec::new(),
+        writes: Vec::new(),
+        scoped: Vec::new(),
+        function: MODULE,
+        class: None,
+        qualname: String::new(),
+    };
     lowering.module(tree);
-    lowering.facts.shrink();
-    lowering.facts
+    lowering.finish()
 }
 
 struct Lowering {
     facts: Facts,
+    /// What [`Facts::loads`] is made of, and so on.
+    loads: Vec<ExprId>,
+    attributes: Vec<ExprId>,
+    keys: Vec<(Name, ExprId)>,
+    writes: Vec<BindingId>,
+    /// Bindings with the scope that they are in.
+    scoped: Vec<(FunctionId, BindingId)>,
 
     function: FunctionId,
     class: Option<ClassId>,
@@ -91,36 +107,78 @@ impl Lowering {
         });
         let body = self.block(&tree.body, None, Slot::Body);
         self.facts.functions[0].body = body;
-        // Names that a function declares `global` are the module's.
+        self.hand_over();
+    }
+
+    /// Names that a function declares `global` are the module's, `nonlocal` ones those of a function around.
+    fn hand_over(&mut self) {
         for index in 1..self.facts.functions.len() {
+            let id = FunctionId::new(index);
             let globals = std::mem::take(&mut self.facts.functions[index].globals);
             for name in &globals {
-                if let Some(list) = self.facts.scopes[index].remove(name) {
-                    self.facts.scopes[0].entry(name.clone()).or_default().extend(list);
-                }
+                self.hand(id, MODULE, name);
             }
             self.facts.functions[index].globals = globals;
             let nonlocals = std::mem::take(&mut self.facts.functions[index].nonlocals);
             for name in &nonlocals {
                 let mut owner = self.facts.functions[index].parent;
                 while let Some(up) = owner {
-                    if up != MODULE && self.facts.scopes[up.index()].contains_key(name) {
+                    if up != MODULE && self.has(up, name) {
                         break;
                     }
                     owner = self.facts.functions[up.index()].parent;
                 }
-                if let (Some(owner), Some(list)) = (owner, self.facts.scopes[index].remove(name)) {
-                    self.facts.scopes[owner.index()].entry(name.clone()).or_default().extend(list);
+                if let Some(owner) = owner {
+                    self.hand(id, owner, name);
                 }
             }
             self.facts.functions[index].nonlocals = nonlocals;
         }
     }
 
+    fn has(&self, scope: FunctionId, name: &Name) -> bool {
+        self.scoped.iter().any(|&(of, id)| of == scope && self.facts.binding(id).name == *name)
+    }
+
+    fn hand(&mut self, from: FunctionId, to: FunctionId, name: &Name) {
+        let facts = &self.facts;
+        let those = self.scoped.extract_if(.., |(of, id)| *of == from && facts.binding(*id).name == *name);
+        let those: Vec<BindingId> = those.map(|(_, id)| id).collect();
+        self.scoped.extend(those.into_iter().map(|id| (to, id)));
+    }
+
+    /// The facts, with what there is by name.
+    fn finish(mut self) -> Facts {
+        let named = |ids: Vec<ExprId>, facts: &Facts| {
+            let name = |id: ExprId| match &facts.expr(id).kind {
+                ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => name.clone(),
+                _ => Name::new_static(""),
+            };
+            Named::new(ids.into_iter().map(|id| (name(id), id)).collect())
+        };
+        self.facts.loads = named(std::mem::take(&mut self.loads), &self.facts);
+        self.facts.attributes = named(std::mem::take(&mut self.attributes), &self.facts);
+        self.facts.keys = Named::new(std::mem::take(&mut self.keys));
+        let of = |id: BindingId, facts: &Facts| (facts.binding(id).name.clone(), id);
+        self.facts.writes =
+            Named::new(std::mem::take(&mut self.writes).into_iter().map(|id| of(id, &self.facts)).collect());
+        self.scoped.sort_by_key(|(function, _)| *function);
+        let mut rest = self.scoped.as_slice();
+        let mut scopes = Vec::with_capacity(self.facts.functions.len());
+        for index in 0..self.facts.functions.len() {
+            let function = FunctionId::new(index);
+            let (own, others) = rest.split_at(rest.partition_point(|(of, _)| *of <= function));
+            scopes.push(Named::new(own.iter().map(|&(_, id)| of(id, &self.facts)).collect()));
+            rest = others;
+        }
+        self.facts.scopes = scopes;
+        self.facts.shrink();
+        self.facts
+    }
+
     fn push_function(&mut self, function: Function) -> FunctionId {
         let id = FunctionId::new(self.facts.functions.len());
         self.facts.functions.push(function);
-        self.facts.scopes.push(FxHashMap::default());
         id
     }
 
@@ -132,7 +190,7 @@ impl Lowering {
     fn write(&mut self, name: Name, stmt: StmtId, target: ExprId, kind: BindingKind) {
         let id = BindingId::new(self.facts.bindings.len());
         let binding = Binding {
-            name: name.clone(),
+            name,
             function: self.function,
             class: None,
             stmt: Some(stmt),
@@ -140,7 +198,7 @@ impl Lowering {
             kind,
         };
         self.facts.bindings.push(binding);
-        self.facts.writes.entry(name).or_default().push(id);
+        self.writes.push(id);
     }
 
     fn bind_at(
@@ -167,7 +225,7 @@ impl Lowering {
         if let Some(class) = class {
             self.facts.classes[class.index()].members.entry(name.clone()).or_default().push(id);
         } else {
-            self.facts.scopes[self.function.index()].entry(name.clone()).or_default().push(id);
+            self.scoped.push((self.function, id));
         }
         id
     }
@@ -584,13 +642,13 @@ impl Lowering {
         let kind = match node {
             Node::Name(node) => {
                 if node.ctx == ast::ExprContext::Load {
-                    self.facts.loads.entry(node.id.clone()).or_default().push(id);
+                    self.loads.push(id);
                 }
                 ExprKind::Name(node.id.clone())
             }
             Node::Attribute(node) => {
                 let value = self.expr(&node.value, up);
-                self.facts.attributes.entry(node.attr.id.clone()).or_default().push(id);
+                self.attributes.push(id);
                 ExprKind::Attribute { value, attr: node.attr.id.clone() }
             }
             Node::Call(node) => {
@@ -639,7 +697,7 @@ impl Lowering {
                 let value = self.expr(&node.value, up);
                 let index = self.expr(&node.slice, up);
                 if let Some(key) = self.facts.key(index) {
-                    self.facts.keys.entry(key).or_default().push(id);
+                    self.keys.push((key, id));
                 }
                 ExprKind::Subscript { value, index }
             }

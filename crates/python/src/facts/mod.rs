@@ -8,6 +8,7 @@ mod expr;
 mod function;
 mod ignore;
 mod lower;
+mod named;
 mod outline;
 mod position;
 mod stmt;
@@ -17,13 +18,12 @@ pub use expr::{Comparison, Expr, ExprId, ExprKind, Keyword, Parent};
 pub use function::{Class, ClassId, Definition, Function, FunctionId, MODULE, Parameter, ParameterKind};
 pub use ignore::Ignore;
 pub use lower::{lower, read};
+pub use named::Named;
 pub use outline::{ClassOutline, Imported, Outline, Within, word};
 pub use position::Lines;
 pub use ruff_python_ast::name::Name;
 pub use ruff_text_size::{TextRange, TextSize};
 pub use stmt::{Alias, Block, Handler, Slot, Stmt, StmtId, StmtKind, WithItem};
-
-use rustc_hash::FxHashMap;
 
 /// A list in one word: most of a tree is short lists.
 pub type List<T> = thin_vec::ThinVec<T>;
@@ -57,15 +57,15 @@ pub struct Facts {
     /// Every place that binds a name.
     pub bindings: Vec<Binding>,
     /// Bindings of a name in a function's scope, in source order. Class bodies have scopes of their own: see [`Class::members`].
-    pub scopes: Vec<FxHashMap<Name, Vec<BindingId>>>,
+    pub scopes: Vec<Named<BindingId>>,
     /// Expressions that read a name, by name.
-    pub loads: FxHashMap<Name, Vec<ExprId>>,
+    pub loads: Named<ExprId>,
     /// Attribute expressions, by attribute.
-    pub attributes: FxHashMap<Name, Vec<ExprId>>,
+    pub attributes: Named<ExprId>,
     /// Subscripts with a constant key, by the key as [`Facts::key`] has it.
-    pub keys: FxHashMap<Name, Vec<ExprId>>,
+    pub keys: Named<ExprId>,
     /// What attributes (by name) and constant keys (as [`Facts::key`] has them) are given.
-    pub writes: FxHashMap<Name, Vec<BindingId>>,
+    pub writes: Named<BindingId>,
     /// All calls, in source order.
     pub calls: Vec<ExprId>,
     /// Modules imported with `*`, with their level.
@@ -79,20 +79,12 @@ pub struct Facts {
 impl Facts {
     /// Gives back the room that lists grew by: facts of all files are kept.
     fn shrink(&mut self) {
-        self.exprs.shrink_to_fit();
-        self.stmts.shrink_to_fit();
-        self.functions.shrink_to_fit();
-        self.classes.shrink_to_fit();
-        self.bindings.shrink_to_fit();
-        self.calls.shrink_to_fit();
-        for scope in &mut self.scopes {
-            scope.values_mut().for_each(Vec::shrink_to_fit);
-            scope.shrink_to_fit();
-        }
-        for index in [&mut self.loads, &mut self.attributes, &mut self.keys] {
-            index.values_mut().for_each(Vec::shrink_to_fit);
-            index.shrink_to_fit();
-        }
+        exact(&mut self.exprs);
+        exact(&mut self.stmts);
+        exact(&mut self.functions);
+        exact(&mut self.classes);
+        exact(&mut self.bindings);
+        exact(&mut self.calls);
     }
 
     /// The expression.
@@ -270,5 +262,14 @@ impl Facts {
             .filter(|(_, function)| function.range.contains_inclusive(offset))
             .min_by_key(|(_, function)| function.range.len())
             .map_or(MODULE, |(index, _)| FunctionId::new(index))
+    }
+}
+
+/// A list in no more room than it needs; the allocator may leave one that only shrinks as it is.
+fn exact<T>(list: &mut Vec<T>) {
+    if list.len() < list.capacity() {
+        let mut moved = Vec::with_capacity(list.len());
+        moved.append(list);
+        *list = moved;
     }
 }

@@ -32,9 +32,9 @@ pub struct Outline {
     pub given: Box<[u32]>,
     /// Names of coroutine functions; sorted.
     pub coroutines: Box<[Name]>,
-    /// Last names of calls whose value is dropped, named, tested or a receiver, without `await`; sorted.
+    /// Last names of calls whose value is dropped, named, tested or a receiver, without `await`; each once.
     pub alone: Box<[Name]>,
-    /// Last names of other calls without `await`; sorted.
+    /// Last names of other calls without `await`; each once.
     pub handed: Box<[Name]>,
     /// Attributes written on the method's own object; sorted words.
     pub own_writes: Box<[u32]>,
@@ -103,7 +103,16 @@ fn step(hash: u32, byte: u8) -> u32 {
 
 /// All words of a text, sorted.
 fn words(text: &str) -> Box<[u32]> {
-    let mut found = Vec::with_capacity(text.len() / 8);
+    let mut found = Vec::with_capacity(text.len() / 32);
+    // Most words come again soon: the last one of each slot is not listed twice, which leaves less to sort.
+    let mut last = [0; 1024];
+    let mut list = |word: u32| {
+        let slot = &mut last[(word ^ word >> 16) as usize % 1024];
+        if *slot != word || word == 0 {
+            *slot = word;
+            found.push(word);
+        }
+    };
     let mut hash = OFFSET;
     let mut inside = false;
     for &byte in text.as_bytes() {
@@ -111,13 +120,13 @@ fn words(text: &str) -> Box<[u32]> {
             hash = step(hash, byte);
             inside = true;
         } else if inside {
-            found.push(hash);
+            list(hash);
             hash = OFFSET;
             inside = false;
         }
     }
     if inside {
-        found.push(hash);
+        list(hash);
     }
     found.sort_unstable();
     found.dedup();
@@ -200,8 +209,8 @@ impl Outline {
             calls: sorted(sketch.calls),
             given: sorted(sketch.given),
             coroutines: sorted(sketch.coroutines),
-            alone: sorted(sketch.alone),
-            handed: sorted(sketch.handed),
+            alone: each_once(sketch.alone),
+            handed: each_once(sketch.handed),
             writes: sorted(sketch.writes),
             async_generators: sketch.async_generators,
             async_loops: sketch.async_loops,
@@ -212,6 +221,12 @@ impl Outline {
     }
 }
 
+fn each_once(mut names: Vec<(u32, &Name)>) -> Box<[Name]> {
+    names.sort_unstable_by_key(|(word, _)| *word);
+    names.dedup_by_key(|(_, name)| *name);
+    names.into_iter().map(|(_, name)| name.clone()).collect()
+}
+
 fn sorted<T: Ord>(mut list: Vec<T>) -> Box<[T]> {
     list.sort_unstable();
     list.dedup();
@@ -220,7 +235,7 @@ fn sorted<T: Ord>(mut list: Vec<T>) -> Box<[T]> {
 
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a yes or no about the file or the place in it")]
-struct Sketch {
+struct Sketch<'a> {
     uses: Vec<u32>,
     bare: Vec<u32>,
     imports: Vec<Imported>,
@@ -234,8 +249,8 @@ struct Sketch {
     calls: Vec<u32>,
     given: Vec<u32>,
     coroutines: Vec<Name>,
-    alone: Vec<Name>,
-    handed: Vec<Name>,
+    alone: Vec<(u32, &'a Name)>,
+    handed: Vec<(u32, &'a Name)>,
     writes: Vec<u32>,
     async_generators: bool,
     async_loops: bool,
@@ -280,19 +295,19 @@ fn key(node: &Node) -> Option<u32> {
     Some(step(text.bytes().fold(step(OFFSET, b'['), step), b']'))
 }
 
-impl Sketch {
+impl<'a> Sketch<'a> {
     /// A call that stands where its value is dropped, named, tested or a receiver.
-    fn alone(&mut self, node: &Node) {
+    fn alone(&mut self, node: &'a Node) {
         match node {
             Node::Call(call) => {
-                self.alone.extend(called(&call.func).cloned());
+                self.alone.extend(called(&call.func).map(|name| (word(name), name)));
                 self.in_call(call);
             }
             _ => self.visit_expr(node),
         }
     }
 
-    fn in_call(&mut self, call: &ast::ExprCall) {
+    fn in_call(&mut self, call: &'a ast::ExprCall) {
         self.calls.extend(called(&call.func).map(|name| word(name)));
         self.given.extend(call.arguments.args.iter().filter_map(called).map(|name| word(name)));
         self.calls_result |= call.func.is_call_expr();
@@ -336,7 +351,7 @@ fn called(func: &Node) -> Option<&Name> {
     }
 }
 
-impl<'a> Visitor<'a> for Sketch {
+impl<'a> Visitor<'a> for Sketch<'a> {
     fn visit_stmt(&mut self, stmt: &'a StmtNode) {
         match stmt {
             StmtNode::Expr(node) => return self.alone(&node.value),
@@ -352,7 +367,7 @@ impl<'a> Visitor<'a> for Sketch {
                 self.written(&node.target);
                 self.async_loops |= node.is_async;
                 if let (Node::Call(call), false) = (&*node.iter, node.is_async) {
-                    self.alone.extend(called(&call.func).cloned());
+                    self.alone.extend(called(&call.func).map(|name| (word(name), name)));
                 }
             }
             StmtNode::With(node) => {
@@ -365,13 +380,13 @@ impl<'a> Visitor<'a> for Sketch {
                     .chain(node.elif_else_clauses.iter().filter_map(|clause| clause.test.as_ref()));
                 for test in tests {
                     if let Node::Call(call) = test {
-                        self.alone.extend(called(&call.func).cloned());
+                        self.alone.extend(called(&call.func).map(|name| (word(name), name)));
                     }
                 }
             }
             StmtNode::While(node) => {
                 if let Node::Call(call) = &*node.test {
-                    self.alone.extend(called(&call.func).cloned());
+                    self.alone.extend(called(&call.func).map(|name| (word(name), name)));
                 }
             }
             StmtNode::Import(node) => {
@@ -459,7 +474,7 @@ impl<'a> Visitor<'a> for Sketch {
                 other => self.visit_expr(other),
             },
             Node::Call(call) => {
-                self.handed.extend(called(&call.func).cloned());
+                self.handed.extend(called(&call.func).map(|name| (word(name), name)));
                 self.in_call(call);
             }
             Node::Name(name) => {
@@ -505,7 +520,9 @@ mod tests {
     }
 
     fn names(list: &[Name]) -> Vec<&str> {
-        list.iter().map(Name::as_str).collect()
+        let mut names: Vec<&str> = list.iter().map(Name::as_str).collect();
+        names.sort_unstable();
+        names
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Calls, joined to what they call.
 
-use super::infer::HOPS;
+use super::infer::{ANY, HOPS};
 use super::{ClassRef, ExprRef, FileId, FunctionRef, Kind, Lifecycle, Value};
 use crate::facts::{BindingId, ExprKind, Name, ParameterKind, word};
 
@@ -139,8 +139,8 @@ impl Lifecycle {
     /// The same; `hops` bounds how far the receivers of calls are followed.
     pub(super) fn call_sites_within(&self, function: FunctionRef, hops: u8) -> std::sync::Arc<[CallSite]> {
         let key = (function, hops);
-        if let Some(found) = self.callers.read().expect("no holder panics").get(&key) {
-            return std::sync::Arc::clone(found);
+        if let Some(found) = self.callers.get(&key) {
+            return found;
         }
         let of = self.facts(function.file).function(function.id);
         let mut found = self.targets(&of.name, hops).get(&function).cloned().unwrap_or_default();
@@ -159,17 +159,22 @@ impl Lifecycle {
         found.sort_unstable();
         found.dedup_by_key(|site| site.call);
         let found: std::sync::Arc<[CallSite]> = found.into();
-        self.callers.write().expect("no holder panics").insert(key, std::sync::Arc::clone(&found));
+        self.callers.keep(key, std::sync::Arc::clone(&found));
         found
     }
 
     /// Functions of the tree by the calls that are written with this last name.
     fn targets(&self, name: &Name, hops: u8) -> std::sync::Arc<Targets> {
-        let key = (name.clone(), hops);
-        if let Some(found) = self.targets.read().expect("no holder panics").get(&key) {
-            return std::sync::Arc::clone(found);
+        let mut key = (name.clone(), ANY);
+        if let Some(found) = self.targets.get(&key) {
+            return found;
+        }
+        key.1 = hops;
+        if let Some(found) = self.targets.get(&key) {
+            return found;
         }
         let mut targets = Targets::default();
+        let mut stepped = false;
         if name != "__init__" {
             let mut candidates = Vec::new();
             self.calls_named(name, &mut candidates);
@@ -177,11 +182,14 @@ impl Lifecycle {
             candidates.dedup();
             let popular = candidates.len() > POPULAR;
             for call in candidates.into_iter().filter(|&call| !popular || self.on_own_object(call)) {
-                self.target(call, hops, &mut targets);
+                stepped |= self.target(call, hops, &mut targets);
             }
         }
+        if !stepped {
+            key.1 = ANY;
+        }
         let targets = std::sync::Arc::new(targets);
-        self.targets.write().expect("no holder panics").insert(key, std::sync::Arc::clone(&targets));
+        self.targets.keep(key, std::sync::Arc::clone(&targets));
         targets
     }
 
@@ -195,9 +203,11 @@ impl Lifecycle {
         }
     }
 
-    fn target(&self, call: ExprRef, hops: u8, targets: &mut Targets) {
-        let ExprKind::Call { func, .. } = self.facts(call.file).expr(call.id).kind else { return };
-        for value in self.infer_within(call.with(func), hops).iter() {
+    /// Adds what a call runs; gives whether another number of steps might find more.
+    fn target(&self, call: ExprRef, hops: u8, targets: &mut Targets) -> bool {
+        let ExprKind::Call { func, .. } = self.facts(call.file).expr(call.id).kind else { return false };
+        let (values, stepped) = self.infer_noting(call.with(func), hops);
+        for value in values.iter() {
             let (function, bound) = match value {
                 Value::Function(function) => {
                     // `Class.method(obj)` gives the receiver by hand; a class method does not.
@@ -220,6 +230,7 @@ impl Lifecycle {
                 list.push(CallSite { call, bound });
             }
         }
+        stepped
     }
 
     /// `super().__init__(…)` in the body of a class that inherits.
@@ -247,7 +258,7 @@ impl Lifecycle {
 
     /// Calls whose function is written with this last name, or with a name that it is imported as.
     fn calls_named(&self, name: &Name, found: &mut Vec<ExprRef>) {
-        let mut take = |file: FileId, ids: Option<&Vec<crate::facts::ExprId>>| {
+        let mut take = |file: FileId, ids: Option<&[crate::facts::ExprId]>| {
             let facts = self.facts(file);
             for &id in ids.into_iter().flatten() {
                 if let Some(call) = facts.parent_expr(id)
@@ -268,8 +279,8 @@ impl Lifecycle {
 
     /// A class and those that inherit from it in the tree, as far as their bases are plain names; sorted.
     pub fn heirs(&self, class: ClassRef) -> std::sync::Arc<[ClassRef]> {
-        if let Some(found) = self.heirs.read().expect("no holder panics").get(&class) {
-            return std::sync::Arc::clone(found);
+        if let Some(found) = self.heirs.get(&class) {
+            return found;
         }
         let mut found = vec![class];
         let mut index = 0;
@@ -295,7 +306,7 @@ impl Lifecycle {
         }
         found.sort_unstable();
         let found: std::sync::Arc<[ClassRef]> = found.into();
-        self.heirs.write().expect("no holder panics").insert(class, std::sync::Arc::clone(&found));
+        self.heirs.keep(class, std::sync::Arc::clone(&found));
         found
     }
 

@@ -53,11 +53,11 @@ pub type Calls = std::sync::Arc<[(FunctionRef, ExprRef)]>;
 impl Lifecycle {
     /// Functions that a function's body calls or makes coroutines of, with the call; in source order.
     pub fn calls_from(&self, function: FunctionRef) -> Calls {
-        if let Some(found) = self.calls.read().expect("no holder panics").get(&function) {
-            return std::sync::Arc::clone(found);
+        if let Some(found) = self.calls.get(&function) {
+            return found;
         }
         let found: Calls = self.find_calls_from(function).into();
-        self.calls.write().expect("no holder panics").insert(function, std::sync::Arc::clone(&found));
+        self.calls.keep(function, std::sync::Arc::clone(&found));
         found
     }
 
@@ -153,15 +153,11 @@ impl Lifecycle {
 
     /// The functions that call a function; roots go to `roots`.
     pub(super) fn callers_of(&self, function: FunctionRef, roots: &mut BTreeSet<Root>) -> Vec<FunctionRef> {
-        let known = self.callings.read().expect("no holder panics").get(&function).cloned();
-        let calling = known.unwrap_or_else(|| {
+        let calling = self.callings.get(&function).unwrap_or_else(|| {
             let mut roots = BTreeSet::new();
             let callers = self.find_callers(function, &mut roots);
             let calling = std::sync::Arc::new(Calling { callers, roots });
-            self.callings
-                .write()
-                .expect("no holder panics")
-                .insert(function, std::sync::Arc::clone(&calling));
+            self.callings.keep(function, std::sync::Arc::clone(&calling));
             calling
         });
         roots.extend(calling.roots.iter().cloned());

@@ -163,11 +163,11 @@ impl Lifecycle {
     /// the object.
     pub fn flow(&self, origin: Origin, awaited: bool) -> std::sync::Arc<Flow> {
         let key = (origin, awaited);
-        if let Some(found) = self.flows.read().expect("no holder panics").get(&key) {
-            return std::sync::Arc::clone(found);
+        if let Some(found) = self.flows.get(&key) {
+            return found;
         }
         let found = std::sync::Arc::new(self.trace(origin, awaited));
-        self.flows.write().expect("no holder panics").insert(key, std::sync::Arc::clone(&found));
+        self.flows.keep(key, std::sync::Arc::clone(&found));
         found
     }
 

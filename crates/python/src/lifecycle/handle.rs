@@ -1,8 +1,9 @@
 //! Loop handles: the expressions that give a loop, and all that the tree does with it.
 
+use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use super::{Argument, ExprRef, FileId, FunctionRef, Lifecycle, Place, Use, UseKind};
+use super::{Argument, ExprRef, FileId, FunctionRef, Lifecycle, Place, Use, UseKind, kept};
 use crate::facts::Name;
 
 /// A loop that the program holds itself.
@@ -143,10 +144,10 @@ impl Lifecycle {
             "SelectorEventLoop",
             "ProactorEventLoop",
         ];
-        self.loops.get_or_init(|| {
+        kept::once::<Vec<_>>(&self.loops, || {
             let wanted = WANTED.iter().copied().collect();
             let files = self.files_with_any(WANTED.iter().copied());
-            files.into_iter().flat_map(|file| self.loops_of(file, &wanted)).collect()
+            files.into_par_iter().flat_map_iter(|file| self.loops_of(file, &wanted)).collect()
         })
     }
 

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::kept::Kept;
 use super::{ClassRef, FileId, Lifecycle};
-use crate::facts::{BindingId, BindingKind, ClassId, ExprKind, Name, word};
+use crate::facts::{BindingId, BindingKind, ClassId, ExprKind, Imported, Name, word};
 
 /// What is kept of it.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     stars: std::sync::OnceLock<FxHashMap<FileId, Vec<FileId>>>,
-    writes: std::sync::RwLock<FxHashMap<Name, Writes>>,
+    /// The word of each imported name, the file, and the import's place in its outline; sorted.
+    imports: std::sync::OnceLock<Vec<(u32, FileId, u32)>>,
+    writes: Kept<Name, Writes>,
 }
 
 /// What a name means as a class.
@@ -38,14 +41,37 @@ impl Lifecycle {
     pub fn importers<'l>(&'l self, file: FileId, name: &'l str) -> impl Iterator<Item = FileId> + 'l {
         let of = &self.files[file.index()];
         let last = of.module.rsplit('.').next().unwrap_or_default();
-        self.files_with(name).iter().copied().filter(move |&from| {
-            from != file
-                && self.outline(from).imports.iter().any(|import| {
-                    import.name == *name
-                        && (import.module.is_empty() || import.module.ends_with(last))
-                        && self.imported_file(from, import.level, &import.module) == Some(file)
+        let mut before = None;
+        self.imports_of(name)
+            .filter(move |&(from, import)| {
+                from != file
+                    && (import.module.is_empty() || import.module.ends_with(last))
+                    && self.imported_file(from, import.level, &import.module) == Some(file)
+            })
+            .map(|(from, _)| from)
+            .filter(move |&from| before.replace(from) != Some(from))
+    }
+
+    /// Each `from … import name` of this name, in the order of files and of their text.
+    fn imports_of<'l>(&'l self, name: &'l str) -> impl Iterator<Item = (FileId, &'l Imported)> {
+        let all = self.index.imports.get_or_init(|| {
+            let mut all: Vec<(u32, FileId, u32)> = self
+                .files()
+                .flat_map(|file| {
+                    let imports = self.outline(file).imports.iter().enumerate();
+                    imports.map(move |(place, import)| (word(&import.name), file, place as u32))
                 })
-        })
+                .collect();
+            all.sort_unstable();
+            all
+        });
+        let word = word(name);
+        let start = all.partition_point(|(of, ..)| *of < word);
+        all[start..]
+            .iter()
+            .take_while(move |(of, ..)| *of == word)
+            .map(|&(_, file, place)| (file, &self.outline(file).imports[place as usize]))
+            .filter(move |(_, import)| import.name == *name)
     }
 
     /// What those imports bind.
@@ -78,13 +104,7 @@ impl Lifecycle {
 
     /// Files that import this name as another one, with that; sorted.
     pub(super) fn aliases_of<'l>(&'l self, name: &'l str) -> impl Iterator<Item = (FileId, &'l Name)> {
-        self.files_with(name).iter().flat_map(move |&file| {
-            self.outline(file)
-                .imports
-                .iter()
-                .filter(move |import| import.name == *name)
-                .filter_map(move |import| Some((file, import.alias.as_ref()?)))
-        })
+        self.imports_of(name).filter_map(|(file, import)| Some((file, import.alias.as_ref()?)))
     }
 
     /// Classes one of whose bases is written with this last name, or with one that it is imported as; sorted.
@@ -161,8 +181,8 @@ impl Lifecycle {
 
     /// Writes to this attribute or key of an object that is not the method's own.
     pub(super) fn written(&self, name: &Name, last: &str) -> Vec<(FileId, BindingId)> {
-        if let Some(found) = self.index.writes.read().expect("no holder panics").get(name) {
-            return of_last(found, last);
+        if let Some(found) = self.index.writes.get(name) {
+            return of_last(&found, last);
         }
         let written = word(name);
         let mut found = Vec::new();
@@ -188,7 +208,7 @@ impl Lifecycle {
         }
         let found: Writes = found.into();
         let those = of_last(&found, last);
-        self.index.writes.write().expect("no holder panics").insert(name.clone(), found);
+        self.index.writes.keep(name.clone(), found);
         those
     }
 }

@@ -18,6 +18,8 @@ const DEEPEST: u32 = 600;
 const MOST: usize = 24;
 /// A parameter of a function with more possible callers than this is not followed.
 const CALLERS: usize = 24;
+/// Stands for every number of steps where an answer took none.
+pub(super) const ANY: u8 = u8::MAX;
 
 impl Lifecycle {
     /// What an expression may be; never empty.
@@ -27,21 +29,25 @@ impl Lifecycle {
 
     /// The same with fewer steps from parameters to callers.
     pub(super) fn infer_within(&self, expr: ExprRef, hops: u8) -> Values {
-        let mut inference = Inference { life: self, active: FxHashMap::default(), lowest: usize::MAX };
+        self.infer_noting(expr, hops).0
+    }
+
+    /// The same, and whether another number of steps might give another answer.
+    pub(super) fn infer_noting(&self, expr: ExprRef, hops: u8) -> (Values, bool) {
+        let mut inference = Inference::new(self);
         let values = inference.expr(expr, hops);
-        if values.is_empty() { vec![Value::Unknown].into() } else { values }
+        let values = if values.is_empty() { vec![Value::Unknown].into() } else { values };
+        (values, inference.stepped)
     }
 
     /// What a name bound at the top of a module may be.
     pub fn module_member(&self, file: FileId, name: &str) -> Values {
-        Inference { life: self, active: FxHashMap::default(), lowest: usize::MAX }
-            .member_of_module(file, name, HOPS)
-            .into()
+        Inference::new(self).member_of_module(file, name, HOPS).into()
     }
 
     /// What the attribute of an object of this class may be.
     pub fn class_attribute(&self, class: ClassRef, name: &str) -> Values {
-        let mut inference = Inference { life: self, active: FxHashMap::default(), lowest: usize::MAX };
+        let mut inference = Inference::new(self);
         let mut values = inference.attribute_of_instance(class, None, name, HOPS);
         tidy(&mut values);
         values.into()
@@ -49,7 +55,7 @@ impl Lifecycle {
 
     /// What a function may return; for a coroutine function what awaiting it gives.
     pub fn returns(&self, function: FunctionRef) -> Values {
-        let mut inference = Inference { life: self, active: FxHashMap::default(), lowest: usize::MAX };
+        let mut inference = Inference::new(self);
         let mut values = inference.returns(function, HOPS);
         tidy(&mut values);
         values.into()
@@ -57,7 +63,7 @@ impl Lifecycle {
 
     /// What a function may yield.
     pub fn yields(&self, function: FunctionRef) -> Values {
-        let mut inference = Inference { life: self, active: FxHashMap::default(), lowest: usize::MAX };
+        let mut inference = Inference::new(self);
         let mut values = inference.yields(function, HOPS);
         tidy(&mut values);
         values.into()
@@ -65,8 +71,8 @@ impl Lifecycle {
 
     /// The classes that a class inherits from.
     pub fn ancestry(&self, class: ClassRef) -> std::sync::Arc<Ancestry> {
-        if let Some(found) = self.ancestries.read().expect("no holder panics").get(&class) {
-            return std::sync::Arc::clone(found);
+        if let Some(found) = self.ancestries.get(&class) {
+            return found;
         }
         let (mut inside, mut outside) = (vec![class], Vec::new());
         let mut index = 0;
@@ -90,7 +96,7 @@ impl Lifecycle {
             }
         }
         let found = std::sync::Arc::new(Ancestry { inside, outside });
-        self.ancestries.write().expect("no holder panics").insert(class, std::sync::Arc::clone(&found));
+        self.ancestries.keep(class, std::sync::Arc::clone(&found));
         found
     }
 
@@ -147,13 +153,25 @@ struct Inference<'l> {
     active: FxHashMap<(ExprRef, u8), usize>,
     /// The lowest place in `active` that a cycle came back to: what stands above it is not kept.
     lowest: usize,
+    /// A parameter's callers were looked for, so that the number of steps that are left has a say in the answer.
+    stepped: bool,
+}
+
+impl<'l> Inference<'l> {
+    fn new(life: &'l Lifecycle) -> Self {
+        Self { life, active: FxHashMap::default(), lowest: usize::MAX, stepped: false }
+    }
 }
 
 impl Inference<'_> {
     fn expr(&mut self, expr: ExprRef, hops: u8) -> Values {
         let key = (expr, hops);
-        if let Some(values) = self.life.values.read().expect("no holder panics").get(&key) {
-            return values.clone();
+        if let Some(values) = self.life.values.get(&(expr, ANY)) {
+            return values;
+        }
+        if let Some(values) = self.life.values.get(&key) {
+            self.stepped = true;
+            return values;
         }
         if let Some(&place) = self.active.get(&key) {
             self.lowest = self.lowest.min(place);
@@ -166,14 +184,17 @@ impl Inference<'_> {
         let depth = self.active.len();
         self.active.insert(key, depth);
         DEPTH.set(DEPTH.get() + 1);
+        let outer = std::mem::take(&mut self.stepped);
         let mut values = self.compute(expr, hops);
+        let stepped = self.stepped;
+        self.stepped |= outer;
         DEPTH.set(DEPTH.get() - 1);
         self.active.remove(&key);
         tidy(&mut values);
         let values: Values = values.into();
         if self.lowest >= depth {
             self.lowest = usize::MAX;
-            self.life.values.write().expect("no holder panics").insert(key, values.clone());
+            self.life.values.keep(if stepped { key } else { (expr, ANY) }, values.clone());
         }
         values
     }
@@ -971,6 +992,7 @@ impl Inference<'_> {
             found.extend(self.given_by(fixture, hops));
             return found;
         }
+        self.stepped = true;
         if hops > 0 {
             let calls = life.call_sites_within(function, hops - 1);
             if calls.len() <= CALLERS {
@@ -1014,7 +1036,11 @@ impl Inference<'_> {
             matches!(value, Value::Instance(Kind::External(class), None)
                 if self.life.catalogue().knows_package_of(class))
         };
-        if hops == 0 || !found.iter().any(vague) {
+        if !found.iter().any(vague) {
+            return;
+        }
+        self.stepped = true;
+        if hops == 0 {
             return;
         }
         let calls = self.life.call_sites_within(function, hops - 1);

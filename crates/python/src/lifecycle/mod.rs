@@ -19,6 +19,7 @@ mod handle;
 mod history;
 mod index;
 mod infer;
+mod kept;
 mod module;
 mod reads;
 mod reference;
@@ -32,15 +33,15 @@ mod value;
 mod vocabulary;
 mod wanted;
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use loopmend_model::{ConfigFile, Settings, Tree};
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
 
 use crate::catalogue::Catalogue;
 use crate::facts::{Facts, Name, Outline, SyntaxError};
 use file::File;
+use kept::Kept;
 use vocabulary::Vocabulary;
 use wanted::Wanted;
 
@@ -67,9 +68,6 @@ pub use task::{Task, TaskAct, TaskActKind};
 
 pub use value::{Kind, Value, Values};
 
-/// Who calls a function, at each depth of inference.
-type Callers = FxHashMap<(FunctionRef, u8), Arc<[CallSite]>>;
-
 /// A tree of Python files, linked.
 #[derive(Debug)]
 pub struct Lifecycle {
@@ -80,18 +78,18 @@ pub struct Lifecycle {
     modules: Modules,
     settings: Settings,
     catalogue: Catalogue,
-    values: RwLock<FxHashMap<(ExprRef, u8), Values>>,
-    targets: RwLock<FxHashMap<(Name, u8), Arc<call::Targets>>>,
-    callers: RwLock<Callers>,
+    values: Kept<(ExprRef, u8), Values>,
+    targets: Kept<(Name, u8), Arc<call::Targets>>,
+    callers: Kept<(FunctionRef, u8), Arc<[CallSite]>>,
     index: index::Index,
-    heirs: RwLock<FxHashMap<ClassRef, Arc<[ClassRef]>>>,
-    ancestries: RwLock<FxHashMap<ClassRef, Arc<Ancestry>>>,
-    module_attributes: RwLock<FxHashMap<Name, Arc<reads::OfModules>>>,
-    reads: RwLock<FxHashMap<Place, Arc<reads::Reads>>>,
-    callings: RwLock<FxHashMap<FunctionRef, Arc<context::Calling>>>,
-    calls: RwLock<FxHashMap<FunctionRef, context::Calls>>,
-    memory: RwLock<FxHashMap<std::any::TypeId, Arc<dyn std::any::Any + Send + Sync>>>,
-    flows: RwLock<FxHashMap<(Origin, bool), Arc<Flow>>>,
+    heirs: Kept<ClassRef, Arc<[ClassRef]>>,
+    ancestries: Kept<ClassRef, Arc<Ancestry>>,
+    module_attributes: Kept<Name, Arc<reads::OfModules>>,
+    reads: Kept<Place, Arc<reads::Reads>>,
+    callings: Kept<FunctionRef, Arc<context::Calling>>,
+    calls: Kept<FunctionRef, context::Calls>,
+    memory: Kept<std::any::TypeId, Arc<dyn std::any::Any + Send + Sync>>,
+    flows: Kept<(Origin, bool), Arc<Flow>>,
     sites: std::sync::OnceLock<Vec<Site>>,
     runs: std::sync::OnceLock<Vec<Run>>,
     suite: std::sync::OnceLock<Suite>,
@@ -108,13 +106,12 @@ impl Lifecycle {
         let catalogue = Catalogue::new(&tree.settings.resources);
         let small = tree.files.len() <= SMALL;
         let wanted = Wanted::new(&catalogue);
-        let files = tree
-            .files
-            .par_iter()
-            .map(|file| {
-                Arc::new(File::read(&file.path, &file.text, |outline| small || wanted.likely(outline)))
-            })
-            .collect();
+        // To be parsed again later costs more than facts that nobody asks for.
+        let likely = |outline: &Outline| {
+            small || !outline.coroutines.is_empty() || outline.async_generators || wanted.likely(outline)
+        };
+        let files =
+            tree.files.par_iter().map(|file| Arc::new(File::read(&file.path, &file.text, likely))).collect();
         let mut configs: Vec<_> = tree.configs.iter().map(config).collect();
         configs.sort_by(|left, right| left.0.path.cmp(&right.0.path));
         Self::link(files, configs, tree.settings.clone(), catalogue)
@@ -178,18 +175,18 @@ impl Lifecycle {
             modules,
             settings,
             catalogue,
-            values: RwLock::default(),
-            targets: RwLock::default(),
-            callers: RwLock::default(),
+            values: Kept::default(),
+            targets: Kept::default(),
+            callers: Kept::default(),
             index: index::Index::default(),
-            heirs: RwLock::default(),
-            ancestries: RwLock::default(),
-            module_attributes: RwLock::default(),
-            reads: RwLock::default(),
-            callings: RwLock::default(),
-            calls: RwLock::default(),
-            memory: RwLock::default(),
-            flows: RwLock::default(),
+            heirs: Kept::default(),
+            ancestries: Kept::default(),
+            module_attributes: Kept::default(),
+            reads: Kept::default(),
+            callings: Kept::default(),
+            calls: Kept::default(),
+            memory: Kept::default(),
+            flows: Kept::default(),
             sites: std::sync::OnceLock::new(),
             runs: std::sync::OnceLock::new(),
             suite: std::sync::OnceLock::new(),
@@ -198,15 +195,22 @@ impl Lifecycle {
         }
     }
 
+    /// Computes what most causes ask for, by all threads: later the others would wait for the one that comes first.
+    pub fn prepare(&self) {
+        self.tasks();
+        self.runs();
+        self.loops();
+        self.suite();
+    }
+
     /// What several causes ask of the whole tree, computed once: kept by its type.
     pub fn once<T: std::any::Any + Send + Sync>(&self, make: impl FnOnce(&Self) -> T) -> Arc<T> {
         let key = std::any::TypeId::of::<T>();
-        let known = self.memory.read().expect("no holder panics").get(&key).cloned();
-        if let Some(Ok(found)) = known.map(Arc::downcast) {
+        if let Some(Ok(found)) = self.memory.get(&key).map(Arc::downcast) {
             return found;
         }
         let made = Arc::new(make(self));
-        self.memory.write().expect("no holder panics").insert(key, Arc::clone(&made) as Arc<_>);
+        self.memory.keep(key, Arc::clone(&made) as Arc<_>);
         made
     }
 

@@ -54,6 +54,9 @@ impl Modules {
     /// The file that `import name` means when it stands in `from`: of several the one with the longest folder in common.
     pub fn find(&self, name: &str, from: FileId) -> Option<FileId> {
         let candidates = self.by_name.get(name)?;
+        if let [only] = candidates[..] {
+            return Some(only);
+        }
         let here = &self.paths[from.index()];
         candidates.iter().copied().max_by_key(|file| {
             let path = &self.paths[file.index()];

@@ -47,8 +47,8 @@ impl Lifecycle {
     /// Reads of a module's global in its own file and in those that import it.
     pub(super) fn global_reads(&self, file: FileId, name: &Name) -> Arc<Reads> {
         let key = Place::Global(file, name.clone());
-        if let Some(found) = self.reads.read().expect("no holder panics").get(&key) {
-            return Arc::clone(found);
+        if let Some(found) = self.reads.get(&key) {
+            return found;
         }
         let mut reads = Reads { exprs: self.loads_of(file, MODULE, name), ..Reads::default() };
         // `from module import name` and `module.name` in other files; what they bind is a place of its own.
@@ -73,14 +73,14 @@ impl Lifecycle {
             .extend(attributes.reads.iter().filter(|(target, _)| *target == file).map(|(_, read)| *read));
         reads.more = attributes.more || everybody;
         let reads = Arc::new(reads);
-        self.reads.write().expect("no holder panics").insert(key, Arc::clone(&reads));
+        self.reads.keep(key, Arc::clone(&reads));
         reads
     }
 
     /// Attributes of this name whose object is a module of the tree, with the module's file.
     fn module_attributes(&self, name: &Name) -> Arc<OfModules> {
-        if let Some(found) = self.module_attributes.read().expect("no holder panics").get(name) {
-            return Arc::clone(found);
+        if let Some(found) = self.module_attributes.get(name) {
+            return found;
         }
         let mut asked = Vec::new();
         let files = self.files_using(name);
@@ -109,15 +109,15 @@ impl Lifecycle {
             }
         }
         let found = Arc::new(OfModules { reads: found, more });
-        self.module_attributes.write().expect("no holder panics").insert(name.clone(), Arc::clone(&found));
+        self.module_attributes.keep(name.clone(), Arc::clone(&found));
         found
     }
 
     /// Reads of an attribute of a class's objects.
     pub(super) fn attribute_reads(&self, class: ClassRef, name: &Name) -> Arc<Reads> {
         let key = Place::Attribute(class, name.clone());
-        if let Some(found) = self.reads.read().expect("no holder panics").get(&key) {
-            return Arc::clone(found);
+        if let Some(found) = self.reads.get(&key) {
+            return found;
         }
         let mut reads = Reads::default();
         let ancestry = self.ancestry(class);
@@ -167,7 +167,7 @@ impl Lifecycle {
             }
         }
         let reads = Arc::new(reads);
-        self.reads.write().expect("no holder panics").insert(key, Arc::clone(&reads));
+        self.reads.keep(key, Arc::clone(&reads));
         reads
     }
 

@@ -1,8 +1,9 @@
 //! Where loops start and end: every call in the tree that runs one.
 
+use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use super::{ExprRef, FileId, FunctionRef, Kind, Lifecycle, UseKind, Value};
+use super::{ExprRef, FileId, FunctionRef, Kind, Lifecycle, UseKind, Value, kept};
 use crate::catalogue::EntryKind;
 use crate::facts::{ExprKind, Name};
 
@@ -44,7 +45,7 @@ const BY_NAME: [&str; 4] = ["run_polling", "run_webhook", "run_until_complete", 
 impl Lifecycle {
     /// All runs, in the order of files and of the text.
     pub fn runs(&self) -> &[Run] {
-        self.runs.get_or_init(|| {
+        kept::once::<Vec<_>>(&self.runs, || {
             let wanted: FxHashSet<&str> = self
                 .catalogue
                 .entries()
@@ -61,7 +62,7 @@ impl Lifecycle {
                 .map(|path| path.rsplit('.').next().unwrap_or(path))
                 .collect();
             let files = self.files_naming(wanted.iter().copied());
-            files.into_iter().flat_map(|file| self.runs_of(file, &wanted)).collect()
+            files.into_par_iter().flat_map_iter(|file| self.runs_of(file, &wanted)).collect()
         })
     }
 

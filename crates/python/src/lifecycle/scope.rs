@@ -31,7 +31,7 @@ impl Lifecycle {
                 let all = &facts.scopes[scope.index()][name];
                 let bindings = match stmt {
                     Some(stmt) if scope == function => reaching(facts, all, stmt, expr),
-                    _ => all.clone(),
+                    _ => all.to_vec(),
                 };
                 Lookup::Bound(FunctionRef { file: expr.file, id: scope }, bindings)
             }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use super::{ExprRef, FileId, FunctionRef, Lifecycle, Value};
+use super::{ExprRef, FileId, FunctionRef, Lifecycle, Value, kept};
 use crate::catalogue::Resource;
 use crate::facts::{BindingKind, ExprId, ExprKind, Facts, Name};
 
@@ -36,7 +36,7 @@ pub enum SiteKind {
 impl Lifecycle {
     /// All sites, in the order of files and of the text.
     pub fn sites(&self) -> &[Site] {
-        self.sites.get_or_init(|| {
+        kept::once::<Vec<_>>(&self.sites, || {
             let files = self.files_of_constructors();
             files.par_iter().flat_map_iter(|(file, wanted)| self.sites_of(*file, wanted)).collect()
         })

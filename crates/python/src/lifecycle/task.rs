@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::{ExprRef, Flow, FunctionRef, Kind, Lifecycle, Place, SiteKind, Use, UseKind, Value};
+use super::{ExprRef, Flow, FunctionRef, Kind, Lifecycle, Place, SiteKind, Use, UseKind, Value, kept};
 use crate::facts::{ExprKind, Parent, StmtKind};
 
 /// One place that starts a task.
@@ -151,7 +151,7 @@ impl Task {
 impl Lifecycle {
     /// All tasks, in the order of files and of the text.
     pub fn tasks(&self) -> &[Task] {
-        self.tasks.get_or_init(|| {
+        kept::once::<Vec<_>>(&self.tasks, || {
             self.sites()
                 .par_iter()
                 .filter(|site| site.kind == SiteKind::Task)

@@ -175,8 +175,8 @@ fn created(
     let stopping = NAMES
         .iter()
         .find(|name| {
-            !facts.loads.contains_key(**name)
-                && functions.iter().all(|function| !facts.scopes[function.id.index()].contains_key(**name))
+            !facts.loads.contains_key(name)
+                && functions.iter().all(|function| !facts.scopes[function.id.index()].contains_key(name))
         })
         .ok_or_else(by_hand)?;
     let install = Install::new(life, main, signals);

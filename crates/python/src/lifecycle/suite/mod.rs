@@ -14,7 +14,7 @@ mod test;
 
 use rustc_hash::FxHashMap;
 
-use super::{FunctionRef, Lifecycle};
+use super::{FunctionRef, Lifecycle, kept};
 use crate::facts::Name;
 
 pub use fixture::{Fixture, FixtureMaker};
@@ -94,7 +94,7 @@ impl Scope {
 impl Lifecycle {
     /// The test suite.
     pub fn suite(&self) -> &Suite {
-        self.suite.get_or_init(|| Suite::read(self))
+        kept::once(&self.suite, || Suite::read(self))
     }
 }
 

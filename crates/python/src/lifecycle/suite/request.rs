@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::super::{FileId, FunctionRef, Lifecycle, Value};
+use super::super::{FileId, FunctionRef, Lifecycle, Value, kept};
 use super::Suite;
 use crate::facts::{BindingKind, ExprKind, MODULE, Name, ParameterKind};
 
@@ -55,7 +55,7 @@ pub(super) fn plugins(life: &Lifecycle) -> Vec<FileId> {
 impl Suite {
     /// Who asks for what; made once.
     pub fn graph(&self, life: &Lifecycle) -> &Graph {
-        self.graph.get_or_init(|| {
+        kept::once(&self.graph, || {
             let autouse: Vec<usize> =
                 (0..self.fixtures.len()).filter(|&index| self.fixtures[index].autouse).collect();
             let of_tests = self
