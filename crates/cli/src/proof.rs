@@ -10,7 +10,8 @@ use clap::Args;
 use loopmend_model::{Diagnosis, Patch, Proof, ProofEnvironment, Tree};
 use loopmend_pipeline::{FixOptions, Proved, Told};
 use loopmend_verify::{
-    Bundle, Maker, Place, ProveOptions, Sandbox, Service, ServiceError, Unconfined, VerifyError, reproduce,
+    Bundle, Environment, Maker, Place, ProveOptions, Sandbox, Service, ServiceError, Unconfined, VerifyError,
+    needs, reproduce,
 };
 
 use crate::diff;
@@ -128,6 +129,7 @@ impl ProofOptions {
                     .map_err(|error| Failure::new(format!("failed to {error}")).maybe_hint(error.hint()))?
             }
         };
+        let used = completed(used, sandbox.as_ref(), tree, talk);
         let (major, minor, micro) = used.version;
         let environment = ProofEnvironment {
             python: format!("{major}.{minor}.{micro}"),
@@ -221,4 +223,15 @@ pub struct Ground {
     pub place: Box<dyn Place>,
     /// The Python and its packages.
     pub environment: ProofEnvironment,
+}
+
+/// The environment with what the suite and the harnesses need besides; as it is where that is not to be had.
+fn completed(used: Environment, sandbox: Option<&Sandbox>, tree: &Tree, talk: Talk) -> Environment {
+    let needed = needs(tree, &used);
+    let say = |line: &str| talk.say(format_args!("{line}"));
+    let layered = Maker::new(sandbox.cloned(), &say).and_then(|maker| maker.with(&used, &needed));
+    layered.unwrap_or_else(|error| {
+        talk.warn(&format!("going on without what the suite or a harness may need: {error}"));
+        used
+    })
 }

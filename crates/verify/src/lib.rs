@@ -26,7 +26,7 @@ pub use bundle::{Bundle, BundleError};
 pub use case::{Case, ProveOptions};
 pub use earlier::{Earlier, EarlierError};
 pub use environment::{
-    Builds, Environment, Interpreter, MakeError, Maker, OwnError, ProbeError, own, suite_needs,
+    Builds, Environment, Interpreter, MakeError, Maker, OwnError, ProbeError, needs, own, suite_needs,
 };
 pub use judge::judge;
 

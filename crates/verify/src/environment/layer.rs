@@ -36,7 +36,8 @@ impl Maker<'_> {
             (self.say)(&format!("adding {} in a layer over the environment", missing.join(", ")));
             self.add(folder, environment, &there, &missing)
         })?;
-        let mut layered = finished(kept, &environment.origin, Path::new("/"))?;
+        let origin = format!("{}, and over it {}", environment.origin, missing.join(", "));
+        let mut layered = finished(kept, &origin, Path::new("/"))?;
         layered.path.extend(environment.path.iter().cloned());
         layered.readable.extend(environment.readable.iter().cloned());
         layered.linked.extend(environment.linked.iter().cloned());

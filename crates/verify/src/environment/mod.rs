@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub use interpreter::{Interpreter, ProbeError};
 pub use maker::{Builds, MakeError, Maker};
-pub use needs::suite_needs;
+pub use needs::{needs, suite_needs};
 pub use own::{OwnError, own};
 
 /// An environment of Python.

@@ -2,6 +2,8 @@
 
 use loopmend_model::Tree;
 
+use super::Environment;
+
 /// Words that only a plugin gives a meaning, and its distribution. Those of fixtures count in tests, the others in settings.
 const IN_TESTS: [(&str, &str); 14] = [
     ("pytest.mark.asyncio", "pytest-asyncio"),
@@ -32,14 +34,32 @@ const IN_SETTINGS: [(&str, &str); 10] = [
     ("--benchmark", "pytest-benchmark"),
 ];
 
-/// The distributions that the suite needs, pytest first; none where no file looks like a test.
+/// Frameworks whose applications are started with a server of its own distribution.
+const SERVED: [&str; 4] = ["starlette", "fastapi", "litestar", "quart"];
+
+/// What the suite and our harnesses need of an environment; what is there already counts as needed too.
+pub fn needs(tree: &Tree, environment: &Environment) -> Vec<&'static str> {
+    let mut needed = suite_needs(tree);
+    let there = environment.distributions();
+    if SERVED.iter().any(|name| there.contains_key(*name)) {
+        needed.push("uvicorn");
+    }
+    needed
+}
+
+/// The distributions that the suite needs, pytest first; none where no file has a test that pytest alone runs.
 pub fn suite_needs(tree: &Tree) -> Vec<&'static str> {
     let is_test = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or(path);
         name.starts_with("test_") || name.ends_with("_test.py") || name == "conftest.py"
     };
-    let mut tests = tree.files.iter().filter(|file| is_test(&file.path)).peekable();
-    if tests.peek().is_none() {
+    let tests: Vec<_> = tree.files.iter().filter(|file| is_test(&file.path)).collect();
+    // The standard library runs its own kind of test.
+    let is_pytests = |text: &str| {
+        let plain = |line: &str| line.starts_with("def test_") || line.starts_with("async def test_");
+        text.contains("import pytest") || text.lines().any(plain)
+    };
+    if !tests.iter().any(|file| is_pytests(&file.text)) {
         return Vec::new();
     }
     let mut found = vec!["pytest"];
@@ -75,6 +95,11 @@ mod tests {
         let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.into() };
         let mut tree = Tree::default();
         tree.files.push(file("app.py", "import pytest_asyncio"));
+        assert_eq!(suite_needs(&tree), Vec::<&str>::new());
+        tree.files.push(file(
+            "test_old.py",
+            "import unittest\nclass A(unittest.TestCase):\n    def test_a(self): ...\n",
+        ));
         assert_eq!(suite_needs(&tree), Vec::<&str>::new());
         tree.files.push(file(
             "tests/test_app.py",
