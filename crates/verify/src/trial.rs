@@ -102,7 +102,10 @@ pub fn run(
     let notes = workspace.left("notes", NOTES).unwrap_or_default();
     let notes = Notes::read(&String::from_utf8_lossy(&notes));
     let incidents = recogniser.incidents(&ran.output);
-    let mut signs = sign::of_incidents(case.tree, &incidents);
+    let mut signs: BTreeSet<Sign> = sign::of_incidents(case.tree, &incidents)
+        .into_iter()
+        .map(|sign| Sign { words: sign.words.replace(&format!("{root}/"), ""), ..sign })
+        .collect();
     signs.extend(sign::of_notes(&notes));
     let text = String::from_utf8_lossy(&ran.output).into_owned();
     let printed = printed(&text, &String::from_utf8_lossy(&ran.stdout), &incidents, recogniser, &root);

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use loopmend_model::{OutputChange, Patch, ProofLevel, SuiteChange};
+use similar::{ChangeTag, TextDiff};
 
 use super::Sides;
 use crate::case::Case;
 use crate::gate::{changes_of, suppressions};
-use crate::reproduce::{Attempt, Reproduced, Sign};
+use crate::reproduce::{Attempt, Reproduced, Sign, is_test};
 use crate::run::Exit;
 use crate::trial::Trial;
 
@@ -141,6 +142,12 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
             attempt.command, before.run.exit
         ));
     }
+    if takes_only_away(evidence.patch) && !does_more(evidence) {
+        doubts.push(
+            "the change only takes calls away, and nothing is seen to be done in their place".to_owned(),
+        );
+    }
+    doubts.extend(never_run(evidence));
     let idle = no_longer_run(evidence);
     if !idle.is_empty() {
         doubts.push(format!("no longer run: {}", idle.join(", ")));
@@ -152,17 +159,68 @@ fn failed(exit: Exit) -> bool {
     !exit.success()
 }
 
-/// Whether the program does more than before, or ends as before for the same reason.
-fn went_on(evidence: &Evidence<'_>) -> bool {
+/// Whether a change of the program itself has calls on the lines it removes, and none on those it adds.
+fn takes_only_away(patch: &Patch) -> bool {
+    let (mut removed, mut added) = (0, 0);
+    for file in patch.files.iter().filter(|file| file.path.ends_with(".py") && !is_test(&file.path)) {
+        let before = file.before.as_deref().unwrap_or_default();
+        for change in TextDiff::from_lines(before, file.after.as_str()).iter_all_changes() {
+            let line = change.value().trim_start();
+            let calls = line.contains('(')
+                && !line.starts_with(['#', '@'])
+                && !line.starts_with("def ")
+                && !line.starts_with("async def ");
+            match change.tag() {
+                ChangeTag::Delete => removed += usize::from(calls),
+                ChangeTag::Insert => added += usize::from(calls),
+                ChangeTag::Equal => {}
+            }
+        }
+    }
+    removed > 0 && added == 0
+}
+
+/// Coroutines of the project that nobody awaited before and that nobody runs now.
+fn never_run(evidence: &Evidence<'_>) -> Vec<String> {
+    let after = functions(&evidence.sides.after);
+    if after.is_empty() {
+        return Vec::new();
+    }
+    let known = |name: &str| {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        evidence.case.tree.files.iter().any(|file| file.text.contains(&format!("async def {last}(")))
+    };
+    let runs = |name: &str| {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        after.iter().any(|(_, ran)| ran == name || ran.rsplit('.').next() == Some(last))
+    };
+    let unawaited = evidence.reproduced.seen.iter().filter(|sign| sign.id.contains("never-awaited"));
+    let names: BTreeSet<&str> = unawaited
+        .filter_map(|sign| sign.words.split_once("coroutine '")?.1.split_once('\'').map(|(name, _)| name))
+        .collect();
+    names
+        .into_iter()
+        .filter(|name| known(name) && !runs(name))
+        .map(|name| format!("`{name}` is still never run"))
+        .collect()
+}
+
+/// Whether the program is seen to do what it did not do before.
+fn does_more(evidence: &Evidence<'_>) -> bool {
     let more = evidence.output.is_some_and(|output| !output.gained.is_empty() || !output.instead.is_empty());
     let mended = evidence
         .suite
         .is_some_and(|suite| !suite.mended.is_empty() || suite.passed_after > suite.passed_before);
+    more || mended || newly_run(evidence)
+}
+
+/// Whether the program does more than before, or ends as before for the same reason.
+fn went_on(evidence: &Evidence<'_>) -> bool {
     let same_end = !evidence.reproduced.seen.iter().all(Sign::is_outside)
         && of_mode(&evidence.sides.before, false).next().is_some_and(|before| {
             of_mode(&evidence.sides.after, false).all(|trial| trial.exit == before.exit)
         });
-    more || mended || same_end || newly_run(evidence)
+    does_more(evidence) || same_end
 }
 
 fn functions(trials: &[Trial]) -> BTreeSet<&(String, String)> {
@@ -237,4 +295,24 @@ fn kept(evidence: &Evidence<'_>) -> Vec<String> {
         }
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loopmend_model::{Applicability, FileChange};
+
+    fn patch(path: &str, before: &str, after: &str) -> Patch {
+        let file =
+            FileChange { path: path.to_owned(), before: Some(before.to_owned()), after: after.to_owned() };
+        Patch { files: vec![file], applicability: Applicability::Unsafe }
+    }
+
+    #[test]
+    fn a_change_that_only_takes_calls_away_is_told_from_one_that_replaces_them() {
+        assert!(takes_only_away(&patch("a.py", "x = 1\nsend(x)\n", "x = 1\npass\n")));
+        assert!(!takes_only_away(&patch("a.py", "send(x)\n", "await send(x)\n")));
+        assert!(!takes_only_away(&patch("tests/test_a.py", "send(x)\n", "")));
+        assert!(!takes_only_away(&patch("a.py", "x = 1\n", "x = 2\n")));
+    }
 }
