@@ -9,6 +9,8 @@ const BEFORE: u8 = 1;
 const OPEN: u8 = 2;
 /// Ended.
 const ENDED: u8 = 4;
+/// Made, and left by an exception out of a call that waits for nothing: hardly ever.
+const HARDLY: u8 = 8;
 
 /// On which ways out an object is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,10 +71,10 @@ impl Lifecycle {
         let mut walk = Walk { facts, made, ends, guards, found: Ends::default(), caught: Vec::new() };
         let body = &facts.function(function).body;
         let out = walk.block(body, BEFORE);
-        if out.fall & OPEN != 0
+        if out.fall & (OPEN | HARDLY) != 0
             && let Some(&last) = body.last()
         {
-            walk.found.leaks.push(Leak { stmt: last, kind: LeakKind::End });
+            walk.found.leaks.push(Leak { stmt: last, kind: kind(out.fall, LeakKind::End) });
         }
         walk.found.leaks.sort_unstable();
         walk.found.leaks.dedup();
@@ -92,10 +94,20 @@ struct Out {
 
 /// What stands around a statement and sees its way out.
 enum Around {
-    /// A `try` whose body is being read: states that an exception brings to its handlers.
-    Handlers { states: u8, broad: bool, leaks: Vec<Leak> },
+    /// A `try` whose body is being read: states that an exception brings to its handlers, and whether the object is made in it.
+    Handlers { states: u8, broad: bool, leaks: Vec<Leak>, makes: bool },
     /// A `finally` that ends the object.
     Finally,
+}
+
+/// A state in which the object is ended.
+fn ended(state: u8) -> u8 {
+    (state & !(OPEN | HARDLY)) | ENDED
+}
+
+/// How a way out counts on which the object is open, or hardly ever is.
+fn kind(state: u8, plain: LeakKind) -> LeakKind {
+    if state & OPEN == 0 { LeakKind::Exception } else { plain }
 }
 
 struct Walk<'f> {
@@ -125,12 +137,13 @@ impl Walk<'_> {
 
     /// The object is open and this statement leaves the function so.
     fn leaves(&mut self, stmt: StmtId, kind: LeakKind) {
+        let hardly = kind == LeakKind::Exception && !self.waits(stmt);
         for around in self.caught.iter_mut().rev() {
             match around {
                 Around::Finally => return,
-                Around::Handlers { states, broad, leaks } => {
+                Around::Handlers { states, broad, leaks, makes } => {
                     if matches!(kind, LeakKind::Exception | LeakKind::Raise) {
-                        *states |= OPEN;
+                        *states |= if hardly && *makes { HARDLY } else { OPEN };
                         if *broad {
                             return;
                         }
@@ -147,7 +160,7 @@ impl Walk<'_> {
     fn may_raise(&mut self, stmt: StmtId, state: u8) {
         for around in self.caught.iter_mut().rev() {
             if let Around::Handlers { states, .. } = around {
-                *states |= state & (BEFORE | ENDED);
+                *states |= state & (BEFORE | ENDED | HARDLY);
                 break;
             }
         }
@@ -167,26 +180,26 @@ impl Walk<'_> {
         match &node.kind {
             StmtKind::Return(_) => {
                 if ends_here {
-                    self.may_raise(stmt, (state & !OPEN) | ENDED);
+                    self.may_raise(stmt, ended(state));
                     return fall(0);
                 }
                 if self.raises(stmt) {
                     self.may_raise(stmt, state);
                 }
                 let state = if stmt == self.made { OPEN } else { state };
-                if state & OPEN != 0 {
-                    self.leaves(stmt, LeakKind::Return);
+                if state & (OPEN | HARDLY) != 0 {
+                    self.leaves(stmt, kind(state, LeakKind::Return));
                 }
                 fall(0)
             }
             StmtKind::Raise { .. } => {
-                if !ends_here && state & OPEN != 0 {
-                    self.leaves(stmt, LeakKind::Raise);
+                if !ends_here && state & (OPEN | HARDLY) != 0 {
+                    self.leaves(stmt, kind(state, LeakKind::Raise));
                 }
                 if let Some(Around::Handlers { states, .. }) =
                     self.caught.iter_mut().rev().find(|around| matches!(around, Around::Handlers { .. }))
                 {
-                    *states |= state & (BEFORE | ENDED);
+                    *states |= state & (BEFORE | ENDED | HARDLY);
                 }
                 fall(0)
             }
@@ -202,9 +215,9 @@ impl Walk<'_> {
                     let body_ends = self.ends_within(body);
                     let orelse_ends = self.ends_within(orelse);
                     if body_ends && !orelse_ends {
-                        otherwise = (otherwise & !OPEN) | ENDED;
+                        otherwise = ended(otherwise);
                     } else if orelse_ends && !body_ends {
-                        then = (then & !OPEN) | ENDED;
+                        then = ended(then);
                     }
                 }
                 let left = self.block(body, then);
@@ -261,7 +274,7 @@ impl Walk<'_> {
             _ => {
                 if ends_here {
                     self.may_raise(stmt, ENDED);
-                    return fall((state & !OPEN) | ENDED);
+                    return fall(ended(state));
                 }
                 if stmt == self.made {
                     // An exception while it is made leaves nothing to end.
@@ -296,7 +309,8 @@ impl Walk<'_> {
             out = self.block(body, state);
         } else {
             let broad = handlers.iter().any(|handler| self.catches_all(handler));
-            self.caught.push(Around::Handlers { states: 0, broad, leaks: Vec::new() });
+            let makes = state & OPEN == 0;
+            self.caught.push(Around::Handlers { states: 0, broad, leaks: Vec::new(), makes });
             out = self.block(body, state);
             if let Some(Around::Handlers { states, leaks, .. }) = self.caught.pop() {
                 reached = states;
@@ -322,7 +336,7 @@ impl Walk<'_> {
         }
         if finally_ends {
             self.caught.pop();
-            let close = |state: u8| if state & OPEN != 0 { (state & !OPEN) | ENDED } else { state };
+            let close = |state: u8| if state & (OPEN | HARDLY) != 0 { ended(state) } else { state };
             out.fall = close(out.fall);
             out.broken = close(out.broken);
             out.continued = close(out.continued);
@@ -348,6 +362,20 @@ impl Walk<'_> {
         let mut found = false;
         self.facts.walk(block, &mut |stmt| found |= (self.ends)(stmt));
         found
+    }
+
+    /// Whether a statement itself waits for something.
+    fn waits(&self, stmt: StmtId) -> bool {
+        let mut found = false;
+        let facts = self.facts;
+        facts.stmt(stmt).exprs(&mut |expr| {
+            facts.descend(expr, &mut |inner| found |= matches!(facts.expr(inner).kind, ExprKind::Await(_)));
+        });
+        found
+            || matches!(
+                facts.stmt(stmt).kind,
+                StmtKind::For { is_async: true, .. } | StmtKind::With { is_async: true, .. }
+            )
     }
 
     /// Whether a statement itself may raise: it calls, awaits, subscripts or raises.

@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 
 use super::{ExprRef, FileId, FunctionRef, Kind, Lifecycle, UseKind, Value, kept};
 use crate::catalogue::EntryKind;
-use crate::facts::{ExprKind, Name};
+use crate::facts::{ExprKind, Name, Parent};
 
 /// One call that runs a loop.
 #[derive(Clone, Debug)]
@@ -80,6 +80,13 @@ impl Lifecycle {
                 if path == "asgiref.sync.async_to_sync" {
                     self.bridged(call, &mut found);
                     break;
+                }
+                // A method of that name whose value is used is another thing: `create_task(worker.run_forever())`.
+                let other = path.ends_with(".run_forever")
+                    && !path.starts_with("asyncio.")
+                    && !matches!(facts.expr(call.id).parent, Parent::Stmt(_));
+                if other {
+                    continue;
                 }
                 if let Some(kind) = self.run_kind(&path) {
                     found.push(self.run(call, kind, path));

@@ -5,8 +5,10 @@
 
 use rayon::prelude::*;
 
-use super::{ExprRef, Flow, FunctionRef, Kind, Lifecycle, Place, SiteKind, Use, UseKind, Value, kept};
-use crate::facts::{ExprKind, Parent, StmtKind};
+use super::{
+    ExprRef, Flow, FunctionRef, Kind, Lifecycle, Lookup, Place, SiteKind, Use, UseKind, Value, kept,
+};
+use crate::facts::{BindingKind, ExprKind, Parent, StmtKind};
 
 /// One place that starts a task.
 #[derive(Clone, Debug)]
@@ -154,10 +156,38 @@ impl Lifecycle {
         kept::once::<Vec<_>>(&self.tasks, || {
             self.sites()
                 .par_iter()
-                .filter(|site| site.kind == SiteKind::Task)
+                .filter(|site| site.kind == SiteKind::Task && self.starts_task(site.call))
                 .map(|site| self.task(site.call, site.function))
                 .collect()
         })
+    }
+
+    /// Whether a call starts a task: `ensure_future` gives back what is a future already.
+    fn starts_task(&self, call: ExprRef) -> bool {
+        let facts = self.facts(call.file);
+        let ExprKind::Call { func, args, .. } = &facts.expr(call.id).kind else { return true };
+        let name = facts.dotted(*func).unwrap_or_default();
+        let Some(&given) = args.first().filter(|_| name.ends_with("ensure_future")) else { return true };
+        let given = call.with(given);
+        match &facts.expr(given.id).kind {
+            // A plain function of the tree may give a future; that of a library is taken for a coroutine function.
+            ExprKind::Call { .. } => {
+                let callees = self.callees(given);
+                callees.is_empty()
+                    || callees.iter().any(|callee| self.facts(callee.file).function(callee.id).is_async)
+                    || !self.coroutines_in(given).is_empty()
+            }
+            ExprKind::Name(name) => {
+                let handed = match self.lookup(given, name) {
+                    Lookup::Bound(_, ids) => {
+                        ids.iter().all(|&id| matches!(facts.binding(id).kind, BindingKind::Parameter(_)))
+                    }
+                    _ => true,
+                };
+                handed || !self.coroutines_in(given).is_empty()
+            }
+            _ => true,
+        }
     }
 
     fn task(&self, call: ExprRef, function: FunctionRef) -> Task {
@@ -238,11 +268,33 @@ impl Lifecycle {
         {
             return Some(match self.place_of(receiver) {
                 _ if self.is_weak(receiver) => TaskActKind::KeptWeakly(call),
+                // A local name for a container that others have: `tasks = app.state.tasks`.
+                Some(Place::Local(..)) if !self.is_own_container(receiver) => TaskActKind::Handed,
                 Some(place) => TaskActKind::Kept(place),
                 None => TaskActKind::Handed,
             });
         }
         (!LOOKS.contains(&last)).then_some(TaskActKind::Handed)
+    }
+
+    /// Whether a local name is only ever given a container that is made there.
+    fn is_own_container(&self, receiver: ExprRef) -> bool {
+        const MAKERS: &[&str] = &["set", "list", "dict", "deque", "defaultdict", "OrderedDict"];
+        let facts = self.facts(receiver.file);
+        let Some(name) = facts.name_of(receiver.id) else { return true };
+        let Lookup::Bound(_, ids) = self.lookup(receiver, name) else { return true };
+        ids.iter().all(|&id| match facts.binding(id).kind {
+            BindingKind::Value { value, .. } => match &facts.expr(value).kind {
+                ExprKind::Call { func, .. } => facts.dotted(*func).is_some_and(|path| {
+                    let last = path.rsplit('.').next().unwrap_or(&path);
+                    MAKERS.contains(&last) || last.starts_with("Weak")
+                }),
+                ExprKind::Name(_) | ExprKind::Attribute { .. } | ExprKind::Subscript { .. } => false,
+                _ => true,
+            },
+            BindingKind::Parameter(_) => false,
+            _ => true,
+        })
     }
 
     /// The place that a name or attribute names.
