@@ -46,16 +46,7 @@ impl Holder {
         let body = now.body();
         let region = body
             .iter()
-            .position(|stmt| {
-                !matches!(
-                    stmt,
-                    Stmt::Import(_)
-                        | Stmt::ImportFrom(_)
-                        | Stmt::Assign(_)
-                        | Stmt::AnnAssign(_)
-                        | Stmt::Expr(_)
-                ) || before.is_some_and(|text| now.slice(stmt).contains(text))
-            })
+            .position(|stmt| !is_head(stmt) || before.is_some_and(|text| now.slice(stmt).contains(text)))
             .unwrap_or(body.len());
         let last = body[..region].last();
         match (last, body.get(region)) {
@@ -75,6 +66,36 @@ impl Holder {
             (None, None) => Err(Refused::Missing("statement")),
         }
     }
+}
+
+/// Whether a statement belongs to a module's head: imports, also those under a condition or in a `try`, and constants.
+fn is_head(stmt: &Stmt) -> bool {
+    let imports = |body: &[Stmt]| body.iter().all(|inner| is_head(inner) || matches!(inner, Stmt::Pass(_)));
+    match stmt {
+        Stmt::Import(_) | Stmt::ImportFrom(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::Expr(_) => true,
+        Stmt::If(node) => {
+            imports_something(&node.body)
+                && imports(&node.body)
+                && node.elif_else_clauses.iter().all(|clause| imports(&clause.body))
+        }
+        Stmt::Try(node) => {
+            imports_something(&node.body)
+                && [&node.body, &node.orelse, &node.finalbody].into_iter().all(|body| imports(body))
+                && node
+                    .handlers
+                    .iter()
+                    .all(|handler| handler.as_except_handler().is_some_and(|handler| imports(&handler.body)))
+        }
+        _ => false,
+    }
+}
+
+fn imports_something(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match stmt {
+        Stmt::Import(_) | Stmt::ImportFrom(_) => true,
+        Stmt::Try(node) => imports_something(&node.body),
+        _ => false,
+    })
 }
 
 /// A set at module level that tasks of the file are already added to.
@@ -206,23 +227,19 @@ pub fn hold(
             if let Some(callback) = callback {
                 lines += &format!("\n{name}.add_done_callback({callback})");
             }
-            if start.contains('\n') || rest.contains('\n') {
-                // Lines of a call over several lines stay as they are.
-                let behind = lines[format!("{name} = {start}\n").len()..].to_owned();
-                draft.step(|now| {
-                    let mut edits = insert_after(now, stmt_range, &behind)?;
-                    if chained {
-                        edits.push(Edit::deletion(loopmend_python::facts::TextRange::new(
-                            call_range.end(),
-                            stmt_range.end(),
-                        )));
-                    }
-                    edits.insert(0, Edit::insertion(stmt_range.start(), format!("{name} = ")));
-                    Ok(edits)
-                })?;
-            } else {
-                draft.step(|now| loopmend_python::edit::replace_statement(now, stmt_range, &lines))?;
-            }
+            // The call's own lines stay as they are, with the comment behind them.
+            let behind = lines[format!("{name} = {start}\n").len()..].to_owned();
+            draft.step(|now| {
+                let mut edits = insert_after(now, stmt_range, &behind)?;
+                if chained {
+                    edits.push(Edit::deletion(loopmend_python::facts::TextRange::new(
+                        call_range.end(),
+                        stmt_range.end(),
+                    )));
+                }
+                edits.insert(0, Edit::insertion(stmt_range.start(), format!("{name} = ")));
+                Ok(edits)
+            })?;
         }
         StmtKind::Assign { targets, .. } if targets.len() == 1 => {
             let Some(name) = facts.dotted(targets[0]) else {

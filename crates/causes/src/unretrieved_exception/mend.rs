@@ -1,7 +1,7 @@
 //! A done callback that looks, or a look at what `asyncio.wait` gives.
 
 use loopmend_python::edit::{Draft, Source, insert_after, insert_before, replace_statement};
-use loopmend_python::facts::StmtKind;
+use loopmend_python::facts::{Facts, MODULE, StmtKind};
 use loopmend_python::lifecycle::Lifecycle;
 use ruff_python_ast::Stmt;
 use ruff_text_size::Ranged;
@@ -9,6 +9,9 @@ use ruff_text_size::Ranged;
 use super::unseen::{Unseen, alone, name};
 use crate::background::{Holder, Plan, free_local, hold, import, logger};
 use crate::{Declined, Found, Mend};
+
+/// Name of the function that logs what a task failed with.
+const CALLBACK: &str = "log_failure";
 
 pub(super) fn mend(life: &Lifecycle, found: &Found, unseen: &Unseen) -> Result<Mend, Declined> {
     let mut mend = Mend::new(found.applicability);
@@ -30,13 +33,17 @@ pub(super) fn mend(life: &Lifecycle, found: &Found, unseen: &Unseen) -> Result<M
     }
     let source = source_of(life, file)?;
     let (request, log) = logger(life, file, &source);
-    let mut callback = "log_failure".to_owned();
-    while facts.loads.contains_key(callback.as_str()) || facts.scopes[0].contains_key(callback.as_str()) {
-        callback.push('_');
-    }
-    let function = format!(
-        "def {callback}(task):\n    if not task.cancelled() and task.exception() is not None:\n        {log}.error(\"background task failed\", exc_info=task.exception())"
-    );
+    let logging = |name: &str| {
+        format!(
+            "def {name}(task):\n    if not task.cancelled() and task.exception() is not None:\n        {log}.error(\"background task failed\", exc_info=task.exception())"
+        )
+    };
+    let existing = facts.functions.iter().find(|of| {
+        of.name.starts_with(CALLBACK)
+            && of.parent == Some(MODULE)
+            && life.text(file)[of.range] == logging(&of.name)
+    });
+    let callback = existing.map_or_else(|| free(facts), |of| of.name.to_string());
     let mut draft = Draft::new(&source);
     if let Some((stmt, name)) = named {
         let range = facts.stmt(stmt).range;
@@ -48,12 +55,15 @@ pub(super) fn mend(life: &Lifecycle, found: &Found, unseen: &Unseen) -> Result<M
         mend.declared.added.extend(["set", "add"].map(str::to_owned));
     }
     draft.step(|now| {
+        if existing.is_some() {
+            return Ok(Vec::new());
+        }
         let first =
             now.body().iter().find(|stmt| matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_))).or_else(
                 || now.body().iter().find(|stmt| stmt.start() >= facts.expr(unseen.call.id).range.start()),
             );
         match first {
-            Some(first) => insert_before(now, first, &function),
+            Some(first) => insert_before(now, first, &logging(&callback)),
             None => Ok(Vec::new()),
         }
     })?;
@@ -63,6 +73,15 @@ pub(super) fn mend(life: &Lifecycle, found: &Found, unseen: &Unseen) -> Result<M
         .added
         .extend(["add_done_callback", "cancelled", "exception", "error", "getLogger"].map(str::to_owned));
     Ok(mend)
+}
+
+/// A name for the callback that the file does not use.
+fn free(facts: &Facts) -> String {
+    let mut name = CALLBACK.to_owned();
+    while facts.loads.contains_key(name.as_str()) || facts.scopes[0].contains_key(name.as_str()) {
+        name.push('_');
+    }
+    name
 }
 
 /// Looks at the done tasks that a wait gives.
