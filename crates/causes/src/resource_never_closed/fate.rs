@@ -155,8 +155,8 @@ fn follow(life: &Lifecycle, at: ExprRef, closer: &Closer, seen: &mut Vec<ExprRef
             .into_iter()
             .collect();
     }
-    if let (Some((class, _)), false) = (&class, closes.is_empty()) {
-        return owner::closed(life, *class, at, &flow, closer, seen);
+    if let (Some((class, name)), false) = (&class, closes.is_empty()) {
+        return owner::closed(life, *class, name, at, &flow, closer, seen);
     }
     if !kept.is_empty() {
         return match uncalled(life, &closes) {
@@ -270,7 +270,13 @@ pub(super) fn closes(life: &Lifecycle, flow: &Flow, closer: &Closer) -> Vec<Expr
     let mut found = Vec::new();
     for at in &flow.uses {
         match &at.kind {
-            UseKind::Method { name, call, .. } if closer.ended_by(name) => found.push(*call),
+            UseKind::Method { name, call, .. }
+                if closer.ended_by(name)
+                    || closer.with != super::closer::With::No
+                        && matches!(&**name, "__aexit__" | "__exit__") =>
+            {
+                found.push(*call);
+            }
             UseKind::Attribute { name, expr } => {
                 let facts = life.facts(expr.file);
                 if closer.ended_by(name) {

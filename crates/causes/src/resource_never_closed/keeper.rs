@@ -88,7 +88,7 @@ pub(super) fn close_in_class(
         )));
     }
     for maker in makers {
-        if owner::given(life, maker, closer) {
+        if owner::given(life, maker, (class, attr), closer) {
             continue;
         }
         // With a close that was there already, some makers call it.

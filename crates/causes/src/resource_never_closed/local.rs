@@ -185,8 +185,13 @@ fn entered(
         Edit::replacement(TextRange::new(stmt.start(), value.start()), format!("{keyword} ")),
         Edit::replacement(TextRange::new(value.end(), stmt.end()), format!(" as {name}:")),
     ];
-    let lines = TextRange::new(now.lines_end(found), now.next_line(run.end()));
+    let below = now.lines_end(found);
+    let lines = TextRange::new(below, now.next_line(run.end()));
     edits.extend(indent_lines(now, lines));
+    // A block does not begin with an empty line.
+    let empty: usize =
+        now.slice(lines).split_inclusive('\n').take_while(|line| line.trim().is_empty()).map(str::len).sum();
+    edits.push(Edit::deletion(TextRange::at(below, ruff_text_size::TextSize::new(empty as u32))));
     Ok(edits)
 }
 

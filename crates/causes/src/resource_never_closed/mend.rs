@@ -2,8 +2,8 @@
 
 use loopmend_model::Applicability;
 use loopmend_python::edit::{apply, insert_after, insert_before};
-use loopmend_python::facts::{ExprKind, Parent, StmtId, StmtKind};
-use loopmend_python::lifecycle::{ExprRef, FunctionRef, LeakKind, Lifecycle};
+use loopmend_python::facts::{ExprKind, Parent, Slot, StmtId, StmtKind};
+use loopmend_python::lifecycle::{ExprRef, FunctionRef, LeakKind, Lifecycle, Origin, UseKind};
 
 use super::child::Abandoned;
 use super::closer::Closer;
@@ -132,6 +132,12 @@ pub(super) fn maker(
             closer.class
         )));
     };
+    if awaited_later(life, call) {
+        return Err(Declined::because(format!(
+            "the name has the coroutine that opens the `{}`, not what it gives: await it where it is made, and close what it gives",
+            closer.class
+        )));
+    }
     match target {
         Target::Name(name) => {
             let global = function.is_module()
@@ -171,6 +177,17 @@ pub(super) fn maker(
     }
 }
 
+/// Whether what a call gives is awaited in another statement, which gives the object another name.
+fn awaited_later(life: &Lifecycle, call: ExprRef) -> bool {
+    life.flow(Origin::Expr(call), false).uses.iter().any(|at| {
+        let UseKind::Awaited(wait) = at.kind else { return false };
+        let facts = life.facts(wait.file);
+        let stands_alone = matches!(facts.expr(wait.id).parent, Parent::Stmt(stmt)
+            if matches!(facts.stmt(stmt).kind, StmtKind::Expr(_)));
+        facts.stmt_of(wait.id) != life.facts(call.file).stmt_of(call.id) && !stands_alone
+    })
+}
+
 /// Closes before each way out that does not give the object to the caller.
 fn before_leaks(
     edits: &mut Edits<'_>,
@@ -189,7 +206,19 @@ fn before_leaks(
         return Err(needs_coroutine(&open.closer));
     }
     let source = edits.source(function.file);
+    let made = facts.stmt_of(open.at.id);
     for leak in leaks {
+        // Where opening it failed there is no such name.
+        let perhaps = made.is_some_and(|made| {
+            facts.ancestors(leak.stmt).any(|(outer, slot)| {
+                matches!(slot, Slot::Handler(_) | Slot::Finally) && facts.within(made, outer)
+            })
+        });
+        if perhaps {
+            return Err(Declined::because(
+                "the handler runs where the opening failed, too: open the object before the `try`, and close it in a handler of its own",
+            ));
+        }
         if !matches!(leak.kind, LeakKind::Return | LeakKind::Raise) {
             return Err(Declined::because(
                 "the object stays open at the end of the function: close it there",

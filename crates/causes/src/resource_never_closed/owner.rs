@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_python::facts::{ExprKind, FunctionId, Name};
-use loopmend_python::lifecycle::{ClassRef, ExprRef, Flow, FunctionRef, Lifecycle, Origin};
+use loopmend_python::facts::{BindingKind, ExprKind, FunctionId, Name};
+use loopmend_python::lifecycle::{CallSite, ClassRef, ExprRef, Flow, FunctionRef, Lifecycle, Origin};
 
 use super::alive;
 use super::closer::{Closer, Step, With};
@@ -50,7 +50,7 @@ pub(super) fn never(
     if !makers.is_empty() {
         let left = makers
             .iter()
-            .filter(|maker| !given(life, **maker, closer))
+            .filter(|maker| !given(life, **maker, (class, name), closer))
             .any(|&maker| !fate(life, maker, &anything, seen).is_empty());
         doubtful |= !left;
     }
@@ -61,6 +61,7 @@ pub(super) fn never(
 pub(super) fn closed(
     life: &Lifecycle,
     class: ClassRef,
+    name: &Name,
     at: ExprRef,
     flow: &Flow,
     closer: &Closer,
@@ -78,7 +79,7 @@ pub(super) fn closed(
     own.opened_by = alive::openers(life, class, at, flow, closer);
     let mut found = Vec::new();
     for maker in makers(life, class) {
-        if !given(life, maker, closer) {
+        if !given(life, maker, (class, name), closer) {
             found.extend(fate(life, maker, &own, seen));
         }
     }
@@ -204,12 +205,39 @@ pub(crate) fn makers(life: &Lifecycle, class: ClassRef) -> Vec<ExprRef> {
     found.into_iter().collect()
 }
 
-/// Whether the maker gives the object in, so that it stays the maker's.
-pub(super) fn given(life: &Lifecycle, maker: ExprRef, closer: &Closer) -> bool {
+/// Whether the maker gives the object in, so that it stays the maker's: one of the closer's class, or whatever fills the
+/// parameter that the class keeps in this attribute.
+pub(super) fn given(
+    life: &Lifecycle,
+    maker: ExprRef,
+    (class, attr): (ClassRef, &Name),
+    closer: &Closer,
+) -> bool {
     let facts = life.facts(maker.file);
     let ExprKind::Call { args, keywords, .. } = &facts.expr(maker.id).kind else { return false };
     args.iter().copied().chain(keywords.iter().map(|keyword| keyword.value)).any(|argument| {
         life.infer(maker.with(argument)).iter().any(|value| value.external_class() == Some(&closer.path))
+    }) || fills(life, maker, class, attr)
+}
+
+/// Whether a call gives a value for a parameter of `__init__` that is kept in an attribute.
+fn fills(life: &Lifecycle, maker: ExprRef, class: ClassRef, attr: &Name) -> bool {
+    let Some(init) = life.method(class, "__init__") else { return false };
+    let facts = life.facts(init.file);
+    let params = &facts.function(init.id).params;
+    let site = CallSite { call: maker, bound: true };
+    life.self_writes(class, attr).into_iter().any(|(file, id)| {
+        let binding = life.facts(file).binding(id);
+        let BindingKind::Value { value, .. } = binding.kind else { return false };
+        if file != init.file || binding.function != init.id {
+            return false;
+        }
+        params.iter().enumerate().any(|(index, param)| {
+            facts.name_of(value) == Some(&param.name)
+                && life.argument_for(&site, init, index).is_some_and(|given| {
+                    !matches!(life.facts(given.file).expr(given.id).kind, ExprKind::None)
+                })
+        })
     })
 }
 
