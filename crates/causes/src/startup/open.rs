@@ -181,7 +181,7 @@ fn made(
                     // Alive once its start method has run, which is seen there.
                     return None;
                 }
-                let (close, ends) = tree_close(life, class)?;
+                let (close, ends) = tree_close(life, class, place_name(facts, target).as_ref())?;
                 return Some(Open {
                     function,
                     stmt,
@@ -263,7 +263,8 @@ fn started(life: &Lifecycle, function: FunctionRef, stmt: StmtId, value: ExprId,
             Value::Instance(Kind::Class(class), _) if STARTS.contains(&attr.as_str()) && depth > 0 => {
                 let Some(method) = life.method(*class, attr) else { continue };
                 if opens_within(life, method, None, depth - 1).iter().any(|open| open.kept(life))
-                    && let Some((close, ends)) = tree_close(life, *class)
+                    && let Some((close, ends)) =
+                        tree_close(life, *class, place_name(facts, place.id).as_ref())
                 {
                     return Some(open(life.facts(class.file).class(class.id).name.to_string(), close, ends));
                 }
@@ -324,17 +325,9 @@ fn ends_of(resource: &Resource) -> Vec<String> {
 /// The way of closing that the tree itself uses for what is kept under this name, else the catalogue's first that the
 /// installed version has.
 fn best_close(life: &Lifecycle, resource: &Resource, name: Option<&Name>) -> Close {
-    for close in resource.close.iter().chain(&resource.close_also) {
-        let used = life.files_with(&close.method).iter().any(|&file| {
-            let facts = life.facts(file);
-            facts.attributes.get(close.method.as_str()).into_iter().flatten().any(|&id| {
-                matches!(&facts.expr(id).kind, ExprKind::Attribute { value, .. }
-                    if place_name(facts, *value).as_ref() == name)
-            })
-        });
-        if used && close.method != "wait_closed" {
-            return close.clone();
-        }
+    let used = |close: &&Close| close.method != "wait_closed" && is_used(life, &close.method, name);
+    if let Some(close) = resource.close.iter().chain(&resource.close_also).find(used) {
+        return close.clone();
     }
     let version = life.settings().version(&resource.library);
     let has = |close: &&Close| match (&close.since, version) {
@@ -353,8 +346,20 @@ fn best_close(life: &Lifecycle, resource: &Resource, name: Option<&Name>) -> Clo
         .clone()
 }
 
-/// How an object of a class of the tree is closed, where it has a method for that.
-fn tree_close(life: &Lifecycle, class: ClassRef) -> Option<(Close, Vec<String>)> {
+/// Whether the tree has this method of what it keeps under a name: `runner.cleanup`.
+fn is_used(life: &Lifecycle, method: &str, name: Option<&Name>) -> bool {
+    life.files_with(method).iter().any(|&file| {
+        let facts = life.facts(file);
+        facts.attributes.get(method).into_iter().flatten().any(|&id| {
+            matches!(&facts.expr(id).kind, ExprKind::Attribute { value, .. }
+                if place_name(facts, *value).as_ref() == name)
+        })
+    })
+}
+
+/// How an object of a class of the tree is closed, where it has a method for that: the one that the tree itself uses for what
+/// is kept under this name comes first.
+fn tree_close(life: &Lifecycle, class: ClassRef, name: Option<&Name>) -> Option<(Close, Vec<String>)> {
     let mut ends: Vec<Close> = ENDS
         .iter()
         .filter_map(|&name| {
@@ -367,7 +372,8 @@ fn tree_close(life: &Lifecycle, class: ClassRef) -> Option<(Close, Vec<String>)>
         return None;
     }
     let names = ends.iter().map(|close| close.method.clone()).collect();
-    Some((ends.swap_remove(0), names))
+    let used = ends.iter().position(|close| is_used(life, &close.method, name));
+    Some((ends.swap_remove(used.unwrap_or(0)), names))
 }
 
 /// The first later statement that awaits something with the object.
