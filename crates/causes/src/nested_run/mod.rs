@@ -13,7 +13,7 @@ use loopmend_python::lifecycle::{ExprRef, FileId, Lifecycle, LoopAct, LoopHandle
 use crate::own_loop::{Instead, Steps, await_run, instead};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 use chain::Chain;
-use refused::{has_way_out, runs_below_loop};
+use refused::{has_way_out, is_a_choice, runs_below_loop};
 
 /// The cause.
 pub struct NestedRun;
@@ -165,7 +165,8 @@ fn found(life: &Lifecycle, run: &Run) -> Found {
     };
     let mut found = Found::new("nested-run", Spot::expr(life, run.call), message);
     found.applicability = Applicability::Unsafe;
-    found.doubtful = chain.plain.iter().any(|&plain| has_way_out(life, plain));
+    found.doubtful = chain.plain.iter().any(|&plain| has_way_out(life, plain))
+        || std::iter::once(&run.call).chain(&chain.between).any(|&call| is_a_choice(life, call));
     for (_, call) in &chain.entered {
         found.related.push((Spot::expr(life, *call), "called here while a loop runs".to_owned()));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, Slot, StmtKind};
+use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, Function, Slot, StmtId, StmtKind};
 use loopmend_python::lifecycle::{CallSite, ExprRef, FunctionRef, Ground, Lifecycle, Lookup, Run};
 
 /// Whether a loop runs below a call that lets the run happen.
@@ -100,16 +100,41 @@ fn is_nothing(life: &Lifecycle, expr: ExprRef) -> bool {
     }
 }
 
-/// Whether a plain function on the way returns before the run if a parameter says so: `if run_async: return server`.
+/// Whether a plain function on the way returns before the run if a parameter says so: `if run_async: return server`. What
+/// stands in a function after such a return is made only where it is passed.
 pub(super) fn has_way_out(life: &Lifecycle, function: FunctionRef) -> bool {
     let facts = life.facts(function.file);
-    let of = facts.function(function.id);
+    facts.functions_around(function.id).any(|id| {
+        let of = facts.function(id);
+        let mut found = false;
+        if !of.is_async {
+            facts.walk(&of.body, &mut |stmt| found |= leaves_by_parameter(facts, of, stmt));
+        }
+        found
+    })
+}
+
+fn leaves_by_parameter(facts: &Facts, of: &Function, stmt: StmtId) -> bool {
+    let StmtKind::If { test, body, .. } = &facts.stmt(stmt).kind else { return false };
+    facts.name_of(*test).is_some_and(|name| of.params.iter().any(|param| param.name == *name))
+        && body.last().is_some_and(|&last| matches!(facts.stmt(last).kind, StmtKind::Return(_)))
+}
+
+/// Whether a call stands in a branch that a parameter with a default chooses: `if version is HTTP_3: …`.
+pub(super) fn is_a_choice(life: &Lifecycle, call: ExprRef) -> bool {
+    let facts = life.facts(call.file);
+    let Some(stmt) = facts.stmt_of(call.id) else { return false };
+    let of = facts.function(facts.function_of(call.id));
     !of.is_async
-        && of.body.iter().any(|&stmt| match &facts.stmt(stmt).kind {
-            StmtKind::If { test, body, .. } => {
-                facts.name_of(*test).is_some_and(|name| of.params.iter().any(|param| param.name == *name))
-                    && body.last().is_some_and(|&last| matches!(facts.stmt(last).kind, StmtKind::Return(_)))
-            }
-            _ => false,
+        && facts.ancestors(stmt).any(|(outer, slot)| {
+            let StmtKind::If { test, .. } = facts.stmt(outer).kind else { return false };
+            let mut chosen = false;
+            facts.descend(test, &mut |id| {
+                chosen |= facts.name_of(id).is_some_and(|name| {
+                    of.params.iter().any(|param| param.default.is_some() && param.name == *name)
+                });
+            });
+            // What a bare name lets happen is read at the calls.
+            chosen && slot == Slot::Body && facts.name_of(test).is_none()
         })
 }
