@@ -2,6 +2,7 @@
 
 mod found_in;
 mod mend;
+mod seen;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use rayon::prelude::*;
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
 
 use found_in::{Cancel, cancels};
+use seen::{given_a_turn, has_cleanup};
 
 /// The cause.
 pub struct CancelWithoutAwait;
@@ -64,8 +66,11 @@ impl Cause for CancelWithoutAwait {
     }
 
     fn detect(&self, life: &Lifecycle, report: &mut Report) {
-        let tasks = life.tasks().par_iter().filter(|task| !task.waited() && !task.flow_doubt());
+        // Who has the coroutine itself may close that.
+        let taken_apart = |task: &Task| task.flow.methods("get_coro").next().is_some();
+        let tasks = life.tasks().par_iter();
         let all = tasks
+            .filter(|task| !task.waited() && !task.flow_doubt() && !taken_apart(task))
             .flat_map_iter(|task| cancels(life, task).into_iter().map(|cancel| found(life, task, cancel)));
         for found in all.collect::<Vec<_>>() {
             report.add(found);
@@ -91,7 +96,8 @@ fn found(life: &Lifecycle, task: &Task, cancel: Cancel) -> Found {
     found.applicability =
         if cancel.waits(life).is_some() { Applicability::Unsafe } else { Applicability::Advice };
     // The task sees its `CancelledError` at the stream that it waits for, closed or not.
-    found.doubtful = stays_in_memory(life, cancel.closed);
+    found.doubtful = stays_in_memory(life, cancel.closed)
+        || !cancel.is_loop && (given_a_turn(life, &cancel) || !has_cleanup(life, task, cancel.closed));
     found.functions = task.runs.clone();
     found.functions.push(cancel.function);
     found.functions.push(task.function);
