@@ -101,9 +101,10 @@ fn watches_files(life: &Lifecycle, function: FunctionRef) -> bool {
         })
 }
 
-/// A callback of paho's client, which its network thread calls: `client.on_message = …`.
+/// A callback of paho's client, which its network thread calls, where the tree starts that: `client.on_message = …`.
 fn hears_messages(life: &Lifecycle, function: FunctionRef) -> bool {
     imports(life.facts(function.file), "paho")
+        && ["loop_start", "loop_forever"].iter().any(|name| !life.files_with(name).is_empty())
         && life
             .flow(Origin::Function(function), false)
             .places

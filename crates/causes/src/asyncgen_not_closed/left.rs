@@ -2,7 +2,7 @@
 
 use loopmend_python::facts::{BindingKind, ExprKind, Facts, FunctionId, Parent, StmtId, StmtKind};
 use loopmend_python::lifecycle::{
-    ExprRef, FileId, Flow, FunctionRef, Kind, Lifecycle, Place, StmtRef, Use, UseKind, Value,
+    ExprRef, FileId, Flow, FunctionRef, Kind, Lifecycle, Lookup, Place, StmtRef, Use, UseKind, Value,
 };
 use rayon::prelude::*;
 
@@ -27,6 +27,8 @@ pub(super) struct Left {
     pub handed: bool,
     /// Something else than the function keeps it, or its frame does: it stays in the middle.
     pub kept: bool,
+    /// A module keeps it for the whole program, which may be meant: the loop closes it at its own end.
+    pub for_good: bool,
     /// What has to be wrapped; else why it is not.
     pub owner: Result<Owner, String>,
 }
@@ -98,7 +100,8 @@ fn of_call(life: &Lifecycle, generator: FunctionRef, hold: &Hold, made: ExprRef,
         let owner = owner_of_loop(life, hold, &flow, made, iter, at);
         let handed = is_parameter(life, iter);
         let kept = stays(&flow);
-        found.push(Left { generator, hold: hold.clone(), made, at, ways, handed, kept, owner });
+        let for_good = is_global(life, &flow);
+        found.push(Left { generator, hold: hold.clone(), made, at, ways, handed, kept, for_good, owner });
     }
     if let (true, [next]) = (alone, &nexts[..])
         && let Some(stmt) = life.facts(next.file).stmt_of(next.id)
@@ -117,6 +120,7 @@ fn of_call(life: &Lifecycle, generator: FunctionRef, hold: &Hold, made: ExprRef,
             ways: Vec::new(),
             handed: false,
             kept,
+            for_good: is_global(life, &flow),
             owner,
         });
     }
@@ -144,7 +148,8 @@ fn iterables(life: &Lifecycle, generator: FunctionRef, hold: &Hold, found: &mut 
             }
             let owner = Owner::of_iterable(life, hold, iter, at);
             let hold = hold.clone();
-            found.push(Left { generator, hold, made: iter, at, ways, handed: false, kept: false, owner });
+            let (handed, kept, for_good) = (false, false, false);
+            found.push(Left { generator, hold, made: iter, at, ways, handed, kept, for_good, owner });
         }
     }
 }
@@ -162,6 +167,18 @@ pub(super) fn is_closed(life: &Lifecycle, flow: &Flow) -> bool {
 /// Whether a name, an attribute or a frame refers to it once it is left.
 fn stays(flow: &Flow) -> bool {
     flow.kept() || flow.places.iter().any(|place| matches!(place, Place::Local(..)))
+}
+
+/// Whether a module keeps it, by a name or in a container.
+fn is_global(life: &Lifecycle, flow: &Flow) -> bool {
+    flow.places.iter().any(|place| matches!(place, Place::Global(..)))
+        || flow.uses.iter().any(|at| {
+            let facts = life.facts(at.expr.file);
+            at.element
+                && facts.name_of(at.expr.id).is_some_and(
+                    |name| matches!(life.lookup(at.expr, name), Lookup::Bound(scope, _) if scope.is_module()),
+                )
+        })
 }
 
 /// The `async for` that iterates this.

@@ -115,7 +115,7 @@ fn found(life: &Lifecycle, left: Left) -> Found {
     let mut found = Found::new(SLUG, spot(life, &left), message);
     found.unwinding =
         !left.ways.is_empty() && left.ways.iter().all(|(_, way)| matches!(way, Way::Raise | Way::Passing));
-    found.doubtful = left.hold.weak || left.ways.iter().any(|(_, way)| *way == Way::Passing);
+    found.doubtful = left.hold.weak || left.for_good || left.ways.iter().any(|(_, way)| *way == Way::Passing);
     found.silent = left.kept && !found.doubtful;
     found.applicability = match &left.owner {
         Err(_) => Applicability::Advice,

@@ -194,6 +194,12 @@ fn repeated(life: &Lifecycle, at: ExprRef, owner: Owner, seen: &mut BTreeSet<Fun
             UseKind::Called(call) if !callers.contains(&call) => callers.push(call),
             UseKind::Argument { call, .. } => {
                 let paths = life.callee_paths(call);
+                let last = life.called_name(call);
+                // Each process is one of its own, with all that its module keeps.
+                if last.is_some_and(|name| name.rsplit('.').next() == Some("Process")) {
+                    unknown = false;
+                    continue;
+                }
                 if life.run_at(call).is_some()
                     || paths.iter().any(|path| {
                         matches!(

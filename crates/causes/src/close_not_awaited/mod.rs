@@ -115,6 +115,7 @@ fn found(life: &Lifecycle, dropped: Dropped) -> Found {
     found.doubtful = dropped.doubtful;
     found.silent = dropped.scheduled;
     let runs_async = facts.function(function.id).is_async;
+    found.doubtful |= !runs_async && makes_plain(life);
     // A scheduled close is reported only where something ends, so that to wait for it is all that changes.
     found.applicability =
         if runs_async && !dropped.doubtful { Applicability::Safe } else { Applicability::Unsafe };
@@ -130,6 +131,11 @@ fn found(life: &Lifecycle, dropped: Dropped) -> Found {
     }
     found.detail = Some(std::sync::Arc::new(dropped));
     found
+}
+
+/// Whether the tree replaces coroutine functions by plain ones while it runs: `if iscoroutinefunction(f): setattr(…)`.
+fn makes_plain(life: &Lifecycle) -> bool {
+    life.files_with("iscoroutinefunction").iter().any(|&file| life.facts(file).loads.contains_key("setattr"))
 }
 
 /// The class and the last two parts of a method's path: `ClientSession.close`.

@@ -10,7 +10,7 @@ mod unit;
 
 use std::sync::Arc;
 
-use loopmend_python::lifecycle::{FunctionRef, Lifecycle};
+use loopmend_python::lifecycle::{FunctionRef, Lifecycle, Run};
 
 use crate::second_run::words::keeper;
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
@@ -115,6 +115,16 @@ impl Cause for CrossLoopObject {
     }
 }
 
+/// Whether a run is that of a function that several callers hand their coroutines: the thread's is but one of them.
+fn runs_what_it_is_given(life: &Lifecycle, run: &Run) -> bool {
+    let Some(argument) = run.argument else { return false };
+    let facts = life.facts(argument.file);
+    facts
+        .name_of(argument.id)
+        .is_some_and(|name| facts.function(run.function.id).params.iter().any(|param| param.name == *name))
+        && life.call_sites(run.function).len() > 1
+}
+
 fn found(life: &Lifecycle, detail: Detail) -> Found {
     let names: Vec<String> = detail
         .shared
@@ -133,7 +143,7 @@ fn found(life: &Lifecycle, detail: Detail) -> Found {
             names.join(" and ")
         ),
     );
-    found.doubtful = detail.shared.iter().all(|one| one.doubtful);
+    found.doubtful = detail.shared.iter().all(|one| one.doubtful) || runs_what_it_is_given(life, run);
     found.functions.push(run.function);
     found.functions.extend(run.coroutines.iter().copied());
     let function = |at: &loopmend_python::lifecycle::ExprRef| FunctionRef {

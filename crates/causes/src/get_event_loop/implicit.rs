@@ -1,7 +1,7 @@
 //! Calls that ask for the current loop by themselves.
 
 use loopmend_model::Applicability;
-use loopmend_python::facts::{ExprId, ExprKind, Facts};
+use loopmend_python::facts::{ExprId, ExprKind, Facts, Slot, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Ground, Lifecycle, LoopHandle, Root};
 
 use crate::{Found, Spot};
@@ -24,6 +24,7 @@ pub(super) fn calls(life: &Lifecycle, current: &[&LoopHandle]) -> Vec<ExprRef> {
                 if *func != read
                     || of.is_async
                     || in_lambda(facts, id)
+                    || takes_refusal(life, ExprRef { file, id })
                     || keywords.iter().any(|keyword| keyword.name.as_deref() == Some("loop"))
                     || !args.iter().any(|&arg| makes_coroutine(life, ExprRef { file, id: arg }))
                     || current.iter().any(|handle| handle.function == function)
@@ -50,6 +51,26 @@ fn makes_coroutine(life: &Lifecycle, expr: ExprRef) -> bool {
     };
     !callees.is_empty()
         && callees.iter().all(|&callee| life.facts(callee.file).function(callee.id).is_coroutine())
+}
+
+/// Whether what raises where no loop runs is taken: `with suppress(RuntimeError)`, `except RuntimeError`.
+fn takes_refusal(life: &Lifecycle, call: ExprRef) -> bool {
+    let facts = life.facts(call.file);
+    let Some(stmt) = facts.stmt_of(call.id) else { return false };
+    facts.ancestors(stmt).any(|(outer, slot)| match &facts.stmt(outer).kind {
+        StmtKind::With { items, .. } => items.iter().any(|item| {
+            let context = call.with(item.context);
+            life.called_name(context).is_some_and(|name| name == "suppress")
+                && life.source(context).contains("RuntimeError")
+        }),
+        StmtKind::Try { handlers, .. } => {
+            slot == Slot::Body
+                && handlers.iter().any(|handler| {
+                    handler.types.is_none_or(|types| life.source(call.with(types)).contains("RuntimeError"))
+                })
+        }
+        _ => false,
+    })
 }
 
 /// Whether it is called later than it is written.

@@ -179,7 +179,9 @@ fn on_loops(life: &Lifecycle) -> Vec<Misuse> {
     let mut found = Vec::new();
     for (index, handle) in life.loops().iter().enumerate() {
         let asked = handle.kind != HandleKind::Made && has_no_loop(life, handle.function);
-        if asked && life.is_refusal_expected(handle.site) {
+        // A policy of the program's own may give every thread a loop.
+        let by_policy = life.facts(handle.site.file).attributes.contains_key("set_event_loop_policy");
+        if asked && (by_policy || life.is_refusal_expected(handle.site)) {
             continue;
         }
         if asked {
