@@ -77,6 +77,7 @@
 //! ```text
 //! set_toml_key(text, &["tool", "pytest", "ini_options"], "asyncio_mode", "\"auto\"")? -> String   // the value is TOML
 //! set_ini_key(text, "pytest", "asyncio_mode", "auto") -> String
+//! requirements("pyproject.toml", text, "redis") -> Vec<Requirement>; requirement.raised("4.5.5")? -> Option<Edit>
 //! ```
 
 mod arguments;
@@ -94,6 +95,7 @@ mod items;
 mod layout;
 mod names;
 mod refused;
+mod requirement;
 mod snippet;
 mod source;
 mod standard_library;
@@ -118,6 +120,7 @@ pub use imports::{ImportRequest, import_edits, remove_import, remove_import_afte
 pub use layout::Run;
 pub use names::{mentions, rename_local, replace_expr};
 pub use refused::Refused;
+pub use requirement::{Requirement, requirements};
 pub use snippet::shifted;
 pub use source::Source;
 pub use statements::{

@@ -5,6 +5,7 @@ mod config;
 mod expressions;
 mod imports;
 mod properties;
+mod requirement;
 mod statements;
 mod wrap;
 
