@@ -57,6 +57,7 @@ mod windows_proactor;
 
 pub use cause::Cause;
 pub use found::{Found, Report, Spot};
+pub use library_version::raised;
 pub use mend::{Declared, Declined, Mend};
 pub use other::{Handler, handler_that_prints};
 pub use page::Page;

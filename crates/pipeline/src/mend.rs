@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_causes::Found;
+use loopmend_causes::{Found, raised};
 use loopmend_diagnose::{Answer, Ranked, alone, described, diagnose, open, rank, silent};
 use loopmend_fix::{Wanted, detect, mend};
-use loopmend_model::{Applicability, Diagnosis, Finding, Incident, Note, Patch, Refusal, RefusalCode, Tree};
+use loopmend_model::{
+    Applicability, Diagnosis, FileChange, Finding, Incident, Note, Patch, Refusal, RefusalCode, Tree,
+};
+use loopmend_python::edit::apply;
 use loopmend_python::lifecycle::Lifecycle;
 
 use crate::symptoms::Catalogue;
@@ -59,7 +62,7 @@ pub fn fix_told(tree: &Tree, told: Option<Told<'_>>, options: FixOptions) -> Men
 pub(crate) fn fix_read(tree: &Tree, life: &Lifecycle, told: Option<Told<'_>>, options: FixOptions) -> Mended {
     let found = detect(life);
     match told {
-        Some(told) => fix_log(tree, life, &found, told),
+        Some(told) => fix_log(tree, life, &found, told, options),
         None => fix_found(tree, life, &found, options),
     }
 }
@@ -69,7 +72,7 @@ pub fn fix_incidents(tree: &Tree, incidents: Option<&[Incident]>, options: FixOp
     fix_told(tree, incidents.map(|incidents| Told { incidents, text: "" }), options)
 }
 
-fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], told: Told<'_>) -> Mended {
+fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], told: Told<'_>, options: FixOptions) -> Mended {
     let mut answer = diagnose(life, told.incidents, found, &Catalogue);
     if told.incidents.is_empty() {
         answer.ranked = silent(life, told.text, found);
@@ -81,6 +84,10 @@ fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], told: Told<'_>) -> Me
     }
     let Answer { diagnoses, ranked, refused } = answer;
     let mut out = Mended { diagnosis: diagnoses.first().cloned(), diagnoses, refused, ..Mended::default() };
+    let faulty = out.refused.as_ref().is_some_and(|refused| refused.code == RefusalCode::LibraryFault);
+    if faulty && options.unsafe_fixes {
+        return raise(tree, life, told.incidents, out);
+    }
     if ranked.is_empty() || out.refused.is_some() {
         return out;
     }
@@ -95,6 +102,39 @@ fn fix_log(tree: &Tree, life: &Lifecycle, found: &[Found], told: Told<'_>) -> Me
         out.refused = Some(Refusal { code: RefusalCode::NoSafeFix, message: reason });
     }
     out.patch = mended.patch;
+    out
+}
+
+/// A library is to blame, and the user has asked for more than advice: its lower bound is raised where that can be done.
+fn raise(tree: &Tree, life: &Lifecycle, incidents: &[Incident], refused: Mended) -> Mended {
+    let mut out = Mended::default();
+    let mut files: Vec<FileChange> = Vec::new();
+    for answer in incidents.iter().filter_map(|incident| raised(life, incident)) {
+        let (found, mend) = match answer {
+            Ok(known) => known,
+            Err(declined) => {
+                out.left.push(Note { path: None, message: declined.reason });
+                continue;
+            }
+        };
+        for (path, edits) in &mend.edits {
+            let Some(config) = tree.config(path) else { continue };
+            let known = files.iter().any(|file| file.path == *path);
+            if let (false, Ok(after)) = (known, apply(&config.text, edits)) {
+                files.push(FileChange { path: path.clone(), before: Some(config.text.to_string()), after });
+            }
+        }
+        out.diagnoses.push(alone(life, &found));
+        out.left.extend(mend.notes.into_iter().map(|message| Note { path: None, message }));
+    }
+    if files.is_empty() {
+        return Mended { left: out.left, ..refused };
+    }
+    files.sort_by(|left, right| left.path.cmp(&right.path));
+    out.left.dedup();
+    out.diagnoses.dedup();
+    out.diagnosis = out.diagnoses.first().cloned();
+    out.patch = Some(Patch { files, applicability: Applicability::Unsafe });
     out
 }
 

@@ -1,6 +1,6 @@
 //! From a log and a small tree to a refusal: the code, a clear sentence, no patch.
 
-use loopmend_model::{Refusal, RefusalCode, Settings, SourceFile, Tree, Version, VersionSource};
+use loopmend_model::{ConfigFile, Refusal, RefusalCode, Settings, SourceFile, Tree, Version, VersionSource};
 use loopmend_pipeline::{FixOptions, explain, fix};
 
 fn tree(files: &[(&str, &str)]) -> Tree {
@@ -511,4 +511,26 @@ asyncio.run(accept(['a', 'b']))
     assert_eq!(of_it.diagnosis.map(|diagnosis| diagnosis.cause).as_deref(), Some("dropped-task"));
     // A text that this program does not print says nothing of it.
     assert_eq!(refused(&project, "INFO started\nINFO stopped\n").code, RefusalCode::NotOurs);
+}
+
+#[test]
+fn a_library_to_blame_has_its_bound_raised_when_asked() {
+    let versions = [("pytest-asyncio", "0.21.1"), ("pytest", "8.2.0")];
+    let mut project = installed(tree(&[("feed.py", RIGHT)]), &versions);
+    project.configs = vec![ConfigFile {
+        path: "pyproject.toml".to_owned(),
+        text: "[project]\nname = \"feed\"\n\n[dependency-groups]\ndev = [\"pytest>=8\", \"pytest-asyncio~=0.21.0\"]\n".into(),
+    }];
+    assert_eq!(refused(&project, FIXTURE_DEF).code, RefusalCode::LibraryFault);
+    let asked = FixOptions { unsafe_fixes: true };
+    let mended = fix(&project, Some(FIXTURE_DEF.as_bytes()), asked);
+    assert!(mended.refused.is_none());
+    let patch = mended.patch.expect("the bound is raised");
+    assert_eq!(patch.files.len(), 1);
+    assert!(patch.files[0].after.contains("\"pytest-asyncio~=0.21.2\""), "{}", patch.files[0].after);
+    // Where nothing asks for the library, the answer is the advice.
+    project.configs.clear();
+    let mended = fix(&project, Some(FIXTURE_DEF.as_bytes()), asked);
+    assert_eq!(mended.refused.map(|refused| refused.code), Some(RefusalCode::LibraryFault));
+    assert!(mended.patch.is_none());
 }

@@ -29,6 +29,17 @@ const SHARED: &[&str] = &[
     "ValueError: Invalid file descriptor: -1",
 ];
 
+/// The faults that a project can go round by another version of the library, that are sure to be faults, and that the versions
+/// here have.
+pub(super) fn present(life: &Lifecycle) -> impl Iterator<Item = (&'static Fault, Vec<String>)> {
+    let told =
+        |fault: &&Fault| fault.confidence == "high" && fault.library != "python" && fault.platform.is_none();
+    faults().iter().filter(told).filter_map(|fault| {
+        let (fit, known) = versions(life, None, fault);
+        (fit == Fit::Yes && !known.is_empty()).then_some((fault, known))
+    })
+}
+
 /// The well-known fault that explains an incident, and the versions here that fit it.
 pub(super) fn explains(life: &Lifecycle, incident: &Incident) -> Option<(&'static Fault, Vec<String>)> {
     let mut told: Vec<String> = incident.messages.clone();
@@ -40,7 +51,7 @@ pub(super) fn explains(life: &Lifecycle, incident: &Incident) -> Option<(&'stati
     // Python's own are told by their paths, and by `windows-proactor`.
     faults().iter().filter(|fault| fault.confidence == "high" && fault.library != "python").find_map(
         |fault| {
-            let (fit, known) = versions(life, incident, fault);
+            let (fit, known) = versions(life, Some(incident), fault);
             // Versions first: most faults are of libraries that the project does not have.
             let unknown = fit == Fit::Unknown && in_frames(&fault.library, incident);
             if fit != Fit::Yes && !unknown {
@@ -65,7 +76,7 @@ pub(super) fn explains(life: &Lifecycle, incident: &Incident) -> Option<(&'stati
 }
 
 /// Whether the versions of this project are in a fault's ranges, and those that are known.
-fn versions(life: &Lifecycle, incident: &Incident, fault: &Fault) -> (Fit, Vec<String>) {
+fn versions(life: &Lifecycle, incident: Option<&Incident>, fault: &Fault) -> (Fit, Vec<String>) {
     let mut known = Vec::new();
     let mut all = Fit::Yes;
     let own = (normalised(&fault.library), fault.affected.clone());
@@ -87,12 +98,13 @@ fn versions(life: &Lifecycle, incident: &Incident, fault: &Fault) -> (Fit, Vec<S
     (all, known)
 }
 
-fn version(life: &Lifecycle, incident: &Incident, name: &str) -> Option<Version> {
+fn version(life: &Lifecycle, incident: Option<&Incident>, name: &str) -> Option<Version> {
     if name != "python" {
         return life.settings().version(name).cloned();
     }
     // The Python that printed it, by the paths of its frames; else the one of the environment.
-    let frames = incident.exceptions.iter().flat_map(|raised| &raised.frames);
+    let frames =
+        incident.into_iter().flat_map(|incident| &incident.exceptions).flat_map(|raised| &raised.frames);
     let printed = frames.into_iter().find_map(|frame| {
         let path = frame.path.replace('\\', "/");
         path.split('/').find_map(|part| Version::parse(part.strip_prefix("python")?))

@@ -254,6 +254,11 @@ impl Lifecycle {
         Some(FileId::new(self.files.len() + index))
     }
 
+    /// Paths of all configuration files, sorted.
+    pub fn config_paths(&self) -> impl Iterator<Item = &str> {
+        self.configs.iter().map(|(file, _)| file.path.as_str())
+    }
+
     /// All Python files, sorted by path.
     pub fn files(&self) -> impl Iterator<Item = FileId> + use<> {
         (0..self.files.len()).map(FileId::new)
