@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::background::{Holder, Plan, ends_all, hold, is_no_name, tasks_made};
 use crate::close_not_awaited::is_dropped_close;
 use crate::closed_too_late::is_hook;
+use crate::no_loop_in_thread::is_from_outside;
 use drain::Drain;
 
 use crate::thread::has_no_loop;
@@ -72,7 +73,11 @@ impl Cause for DroppedTask {
             let lost = lost(life, task)?;
             let closes = task.coroutine.is_some_and(|coroutine| is_dropped_close(life, coroutine));
             // In a thread or a hook the call itself fails, or belongs to another thread.
-            let elsewhere = || has_no_loop(life, task.function) || is_hook(life, task.function);
+            let elsewhere = || {
+                has_no_loop(life, task.function)
+                    || is_from_outside(life, task.call)
+                    || is_hook(life, task.function)
+            };
             (!closes && !elsewhere()).then_some((task, lost))
         });
         let lost: Vec<_> = lost.collect();

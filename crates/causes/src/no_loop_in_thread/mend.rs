@@ -136,8 +136,8 @@ fn waited(
         ));
     }
     let coroutine = life.source(coroutine);
-    if called_by_library(life, function) {
-        // The library's thread has more to do than to wait, and asyncio reports a task that fails.
+    if called_by_library(life, function) || !only_in_threads(life, function) {
+        // The library's thread, or the main one, has more to do than to wait, and asyncio reports a task that fails.
         return Ok(format!("{on}.call_soon_threadsafe({on}.create_task, {coroutine})"));
     }
     if let Some(place) = blocked(life, function) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use loopmend_python::facts::{ExprId, ExprKind, Facts};
 use loopmend_python::lifecycle::{
-    ExprRef, FileId, FunctionRef, HandleKind, Kind, Lifecycle, LoopAct, LoopHandle, Value,
+    ExprRef, FileId, FunctionRef, Ground, HandleKind, Kind, Lifecycle, LoopAct, LoopHandle, Root, Value,
 };
 use rayon::prelude::*;
 
@@ -75,6 +75,14 @@ pub(super) fn misuses(life: &Lifecycle) -> BTreeMap<FunctionRef, Vec<Misuse>> {
             if !list.iter().any(|other| other.call == misuse.call) {
                 list.push(misuse);
             }
+        }
+    }
+    for misuse in from_outside(life) {
+        let facts = life.facts(misuse.call.file);
+        let function = FunctionRef { file: misuse.call.file, id: facts.function_of(misuse.call.id) };
+        let list = found.entry(function).or_default();
+        if !list.iter().any(|other| other.call == misuse.call) {
+            list.push(misuse);
         }
     }
     for list in found.values_mut() {
@@ -207,6 +215,63 @@ fn on_loops(life: &Lifecycle) -> Vec<Misuse> {
         }
     }
     found
+}
+
+/// What the program does to a loop that a thread of its own runs, where it stands in no thread itself.
+fn from_outside(life: &Lifecycle) -> Vec<Misuse> {
+    let mut found = Vec::new();
+    for handle in life.loops().iter().filter(|handle| handle.kind == HandleKind::Made) {
+        let mut runs = handle.acts(&LoopAct::Forever).chain(handle.acts(&LoopAct::Run)).peekable();
+        let in_thread = runs.peek().is_some()
+            && runs.all(|act| {
+                act.kind == LoopAct::Forever && (act.handed || only_in_threads(life, act.function))
+            });
+        if !in_thread {
+            continue;
+        }
+        for act in handle.operations.iter().filter(|act| !act.handed) {
+            let name = match &act.kind {
+                LoopAct::Method(name) if LOOP_METHODS.contains(&name.as_str()) => name.to_string(),
+                LoopAct::Stop => "stop".to_owned(),
+                _ => continue,
+            };
+            // What makes the loop and its thread may give it work before that begins.
+            let early = act.function == handle.function || starts_thread(life, act.function);
+            if !early && is_outside(life, act.function) {
+                found.push(Misuse { call: act.at, act: Act::Method { loop_: act.receiver, name } });
+            }
+        }
+    }
+    found
+}
+
+/// Whether a call touches a loop that a thread runs, from where no thread is.
+pub(crate) fn is_from_outside(life: &Lifecycle, call: ExprRef) -> bool {
+    struct Calls(BTreeSet<ExprRef>);
+    let all = life.once(|life| Calls(from_outside(life).into_iter().map(|misuse| misuse.call).collect()));
+    all.0.contains(&call)
+}
+
+fn starts_thread(life: &Lifecycle, function: FunctionRef) -> bool {
+    let facts = life.facts(function.file);
+    let mut found = false;
+    facts.body_exprs(function.id, &mut |id| {
+        found |= matches!(&facts.expr(id).kind, ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } if *name == "Thread");
+    });
+    found
+}
+
+/// Whether the body of a module leads to a plain function, and no loop and no thread does.
+fn is_outside(life: &Lifecycle, function: FunctionRef) -> bool {
+    let grounds = life.grounds(function);
+    let is = |ground: &Ground, module: bool| match ground {
+        Ground::Root(Root::Module(_)) => true,
+        Ground::Root(Root::Uncalled(_)) => !module,
+        _ => false,
+    };
+    !life.facts(function.file).function(function.id).is_async
+        && grounds.iter().any(|ground| is(ground, true))
+        && grounds.iter().all(|ground| is(ground, false))
 }
 
 /// Whether a loop made by hand is run where no thread is seen to begin.

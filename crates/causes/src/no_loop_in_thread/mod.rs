@@ -12,6 +12,7 @@ use loopmend_python::lifecycle::{FunctionRef, Lifecycle};
 
 use crate::thread::starts;
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
+pub(crate) use misuse::is_from_outside;
 use misuse::{Act, Misuse, misuses};
 
 /// The cause.
