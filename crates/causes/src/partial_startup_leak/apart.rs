@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use loopmend_model::Applicability;
 use loopmend_python::edit::{Draft, Edit, insert_before};
-use loopmend_python::facts::{ExprKind, MODULE, Name, TextRange};
+use loopmend_python::facts::{ExprKind, Facts, MODULE, Name, TextRange};
 use loopmend_python::lifecycle::{ExprRef, FunctionRef, Lifecycle};
 
 use crate::lifespan::{App, Framework, Handler, Phase, Registration, apps, source, spaced, statement};
@@ -113,6 +113,7 @@ fn contexts(life: &Lifecycle, app: &App) -> Result<Mend, Declined> {
     let mut gone = Vec::new();
     let mut calls = Vec::new();
     let mut block = None;
+    let mut first_range = None;
     let name = ["resources", "cleanup_context", "resources_context"]
         .into_iter()
         .find(|name| facts.scopes.iter().all(|scope| !scope.contains_key(name)))
@@ -147,18 +148,23 @@ fn contexts(life: &Lifecycle, app: &App) -> Result<Mend, Declined> {
         {
             return Err(by_hand("the handlers are registered in several places"));
         }
-        if attr != "append" {
+        if !(matches!(attr.as_str(), "append" | "extend") && named(facts, start) && named(facts, end)) {
             return Err(by_hand("a handler is not registered by a statement"));
         }
+        let start_range = facts.stmt(start_stmt).range;
         if edits.is_empty() {
+            first_range = Some(start_range);
             edits.push(Edit::replacement(
                 facts.expr(call.id).range,
                 format!("{}.cleanup_ctx.append({name})", life.source(call.with(*owner))),
             ));
-        } else {
-            gone.push(facts.stmt(start_stmt).range);
+        } else if first_range != Some(start_range) && !gone.contains(&start_range) {
+            gone.push(start_range);
         }
-        gone.push(facts.stmt(end_stmt).range);
+        let end_range = facts.stmt(end_stmt).range;
+        if !gone.contains(&end_range) {
+            gone.push(end_range);
+        }
         mend.declared.added.extend([life.source(value).to_owned(), last_name(&open), last_name(&close)]);
         calls.push((open, close));
     }
@@ -169,7 +175,7 @@ fn contexts(life: &Lifecycle, app: &App) -> Result<Mend, Declined> {
     }
     mend.declared.moved = true;
     mend.declared.added.extend(["append".to_owned(), name.to_owned()]);
-    mend.declared.removed.push("append".to_owned());
+    mend.declared.removed.extend(["append", "extend"].map(str::to_owned));
     let first = edits[0].range;
     let holder = text
         .statements_at(first)
@@ -196,6 +202,15 @@ fn contexts(life: &Lifecycle, app: &App) -> Result<Mend, Declined> {
     })?;
     mend.edit(life, file, draft.edits());
     Ok(mend)
+}
+
+/// Whether a handler stands where it is registered: `append(f)`, `extend([f, g])`.
+fn named(facts: &Facts, handler: &Handler) -> bool {
+    let (Registration::Call(call), Some(value)) = (handler.registration, handler.value) else { return false };
+    let ExprKind::Call { args, .. } = &facts.expr(call.id).kind else { return false };
+    let [argument] = args[..] else { return false };
+    argument == value.id
+        || matches!(&facts.expr(argument).kind, ExprKind::List(items) | ExprKind::Tuple(items) if items.contains(&value.id))
 }
 
 /// The generator: what follows each opening stands in a `try` whose `finally` closes it.

@@ -357,6 +357,19 @@ fn is_used(life: &Lifecycle, method: &str, name: Option<&Name>) -> bool {
     })
 }
 
+/// Whether a method calls another one of the same object.
+fn calls_own(life: &Lifecycle, class: ClassRef, whole: &str, part: &str) -> bool {
+    let Some(method) = life.method(class, whole) else { return false };
+    let facts = life.facts(method.file);
+    let receiver = facts.function(method.id).receiver();
+    let mut found = false;
+    facts.body_exprs(method.id, &mut |id| {
+        found |= matches!(&facts.expr(id).kind, ExprKind::Attribute { value, attr }
+            if attr == part && receiver.is_some() && facts.name_of(*value) == receiver);
+    });
+    found
+}
+
 /// How an object of a class of the tree is closed, where it has a method for that: the one that the tree itself uses for what
 /// is kept under this name comes first.
 fn tree_close(life: &Lifecycle, class: ClassRef, name: Option<&Name>) -> Option<(Close, Vec<String>)> {
@@ -371,7 +384,12 @@ fn tree_close(life: &Lifecycle, class: ClassRef, name: Option<&Name>) -> Option<
     if ends.is_empty() {
         return None;
     }
-    let names = ends.iter().map(|close| close.method.clone()).collect();
+    let names: Vec<String> = ends.iter().map(|close| close.method.clone()).collect();
+    // `cleanup` that calls `shutdown` does more.
+    let within = |part: &str| names.iter().any(|whole| whole != part && calls_own(life, class, whole, part));
+    if !names.iter().all(|name| within(name)) {
+        ends.retain(|close| !within(&close.method));
+    }
     let used = ends.iter().position(|close| is_used(life, &close.method, name));
     Some((ends.swap_remove(used.unwrap_or(0)), names))
 }
