@@ -178,7 +178,7 @@ fn text_of(life: &Lifecycle, expr: ExprRef) -> Option<String> {
 
 /// Whether a use of an object ends it, by its catalogue entry.
 pub fn is_close(resource: &Resource, kind: &UseKind) -> bool {
-    matches!(kind, UseKind::Method { name, .. } if resource.ended_by(name).is_some())
+    matches!(kind, UseKind::Method { name, .. } if resource.ended_by(name).is_some() || *name == "__aexit__")
 }
 
 fn collect(
@@ -253,7 +253,20 @@ fn guarded(life: &Lifecycle, site: &Site, flow: &Flow) -> bool {
             && facts.expr(at.expr.id).range.end() <= start
             && matches!(at.kind, UseKind::Tested | UseKind::Returned(_))
     });
-    if asked {
+    // `if key in POOLS: … else: POOLS[key] = make()`.
+    let looked_up = facts.stmt_of(site.call.id).is_some_and(|stmt| {
+        facts.ancestors(stmt).any(|(outer, _)| {
+            let StmtKind::If { test, .. } = facts.stmt(outer).kind else { return false };
+            let mut named = false;
+            facts.descend(test, &mut |id| {
+                named |= facts.name_of(id).is_some_and(|name| {
+                    flow.places.iter().any(|place| matches!(place, Place::Global(_, known) if known == name))
+                });
+            });
+            named
+        })
+    });
+    if asked || looked_up {
         return true;
     }
     // The test may stand in the callers: `if pool is None: await connect()`.

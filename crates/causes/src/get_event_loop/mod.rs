@@ -12,6 +12,7 @@ use loopmend_python::lifecycle::{
     FunctionRef, Ground, HandleKind, Lifecycle, LoopAct, LoopHandle, Root, RunKind,
 };
 
+use crate::closed_too_late::is_hook;
 use crate::own_loop::{in_turn, make_current, to_one, to_run};
 use crate::thread::only_in_threads;
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
@@ -111,7 +112,12 @@ fn judge(life: &Lifecycle, handle: &LoopHandle, count: usize) -> Option<Found> {
             && slot == Slot::Body
             && facts.block_of(stmt).1 == 0
     });
-    if guarded || handle.does(&LoopAct::Asked) || only_in_threads(life, handle.function) {
+    // What is wrong with a hook is when it runs.
+    if guarded
+        || handle.does(&LoopAct::Asked)
+        || only_in_threads(life, handle.function)
+        || is_hook(life, handle.function)
+    {
         return None;
     }
     let grounds = life.grounds(handle.function);
