@@ -17,6 +17,8 @@ use wait4::Wait4 as _;
 
 use crate::programs;
 
+pub use check::copy_tree;
+
 /// What to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum What {
@@ -111,7 +113,7 @@ fn at_least(what: &str, measured: &str, limit: &str, holds: bool) -> bool {
 }
 
 /// Where downloads are kept: outside of the workspace, whose `.gitignore` would hide them from those who walk them.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     let home = env::home_dir().unwrap_or_else(env::temp_dir);
     home.join(".cache/loopmend-bench")
 }

@@ -1,5 +1,5 @@
 //! The project's own chores: `cargo xtask test` is what CI runs, `docs` writes the causes' pages, `proofs`
-//! proves the cases' mends, `bench` measures.
+//! proves the cases' mends, `suites` runs other people's tests on mended copies, `bench` measures.
 //!
 //! It starts other programs and counts; it tests nothing by itself. Each chore has its file.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs the chore")]
@@ -10,6 +10,7 @@ mod docs;
 mod programs;
 mod proofs;
 mod seeds;
+mod suites;
 mod test;
 mod totals;
 
@@ -40,6 +41,11 @@ enum Chore {
     Docs,
     /// Prove the mend of each case, and compare with what must hold.
     Proofs(proofs::Proofs),
+    /// Run packages' own tests before and after `fix`, and print the table of docs/precision.md.
+    Suites {
+        /// Only these packages.
+        packages: Vec<String>,
+    },
     /// Measure.
     Bench {
         /// What to measure.
@@ -56,6 +62,7 @@ fn main() -> ExitCode {
         Chore::Test { require_all, only } => test::run(require_all, &only),
         Chore::Docs => docs::write().map(|()| true),
         Chore::Proofs(asked) => proofs::run(&asked),
+        Chore::Suites { packages } => suites::run(&packages),
         Chore::Bench { what, rounds } => bench::run(what, rounds),
     };
     match done {
