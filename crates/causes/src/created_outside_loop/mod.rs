@@ -1,5 +1,6 @@
 //! `created-outside-loop`: an object that belongs to a loop is made while none runs.
 
+mod asked;
 mod bites;
 mod class_level;
 mod default;
@@ -79,9 +80,15 @@ impl Cause for CreatedOutsideLoop {
             let Some(doubtful) = bite.doubt(life, &object) else { continue };
             report.add(found(life, Detail { object, outside, bite }, doubtful));
         }
+        for found in asked::all(life) {
+            report.add(found);
+        }
     }
 
     fn fix(&self, life: &Lifecycle, found: &Found) -> Result<Mend, Declined> {
+        if let Some(asked) = found.detail::<asked::Asked>() {
+            return asked::mend(life, asked);
+        }
         let detail = found
             .detail::<Detail>()
             .ok_or_else(|| Declined::because("make the object in a coroutine that the loop runs"))?;
