@@ -34,6 +34,7 @@ const TAKERS: &[(&str, usize, &str, bool)] = &[
     ("Timer", 1, "function", false),
     ("run_in_executor", 1, "func", false),
     ("to_thread", 0, "func", false),
+    ("add_job", 0, "func", false),
 ];
 
 /// All of the tree, in order.
@@ -67,8 +68,17 @@ pub(super) fn callbacks(life: &Lifecycle) -> Vec<Callback> {
     found
 }
 
-/// Whether what is called is a method of the tree or of tornado's loop, which may well start a coroutine it is given.
+/// Schedulers that call a job in a thread of their own, whatever it is.
+const THREADS: &[&str] = &["apscheduler.schedulers.background.", "apscheduler.schedulers.blocking."];
+
+/// Whether what is called is a method of the tree or of tornado's loop, or a scheduler that knows coroutines, any of which may
+/// well start a coroutine it is given.
 fn starts_coroutines(life: &Lifecycle, call: ExprRef) -> bool {
+    let in_thread = |path: &str| THREADS.iter().any(|scheduler| path.starts_with(scheduler));
+    if life.called_name(call).is_some_and(|name| name == "add_job") {
+        let paths = life.callee_paths(call);
+        return paths.is_empty() || !paths.iter().all(|path| in_thread(path));
+    }
     !life.callees(call).is_empty() || life.callee_paths(call).iter().any(|path| path.starts_with("tornado."))
 }
 
