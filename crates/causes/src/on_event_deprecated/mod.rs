@@ -3,6 +3,7 @@
 mod changes;
 mod plan;
 mod text;
+mod warned;
 mod write;
 
 use loopmend_model::Applicability;
@@ -10,6 +11,7 @@ use loopmend_python::lifecycle::{ExprRef, Lifecycle};
 
 use crate::lifespan::{App, Framework, Handler, Phase, apps, with_routers};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
+use warned::is_meant_to_warn;
 
 /// See [`PAGE`].
 pub struct OnEventDeprecated;
@@ -57,7 +59,10 @@ impl Cause for OnEventDeprecated {
         }
         let apps = apps(life);
         for (index, app) in apps.iter().enumerate() {
-            if concerns(app) && (app.lifespan.is_none() || app.handlers.is_empty() && routers_run(life)) {
+            if concerns(app)
+                && !is_meant_to_warn(life, app.call.file)
+                && (app.lifespan.is_none() || app.handlers.is_empty() && routers_run(life))
+            {
                 let handlers: Vec<Handler> =
                     with_routers(life, &apps, index).into_iter().map(|(_, handler)| handler).collect();
                 if let Some(first) =
