@@ -31,6 +31,23 @@ pub(super) fn close_in_class(
     let close = kept.statements(closer, receiver, attr);
     edits.closes(closer);
     let source = edits.source(class.file);
+    if let Some(end) = inherited_end(life, class).filter(|end| !of.methods.contains_key(end.as_str())) {
+        if !closer.awaits() && closer.steps.is_empty() {
+            return Err(Declined::because(format!("`{attr}` has no method that closes it")));
+        }
+        let body: String = close.lines().fold(String::new(), |text, line| text + "    " + line + "\n");
+        let method = format!("async def {end}(self):\n    await super().{end}()\n{body}");
+        let found = source
+            .statement_at(facts.stmt(of.stmt).range)
+            .ok_or_else(|| Declined::because("the class was not found"))?;
+        let node =
+            found.stmt.as_class_def_stmt().ok_or_else(|| Declined::because("the class was not found"))?;
+        edits.try_add(class.file, insert_at_end(&source, &node.body, &method))?;
+        edits.adds("super".to_owned());
+        edits.adds(end.clone());
+        edits.note(format!("`{}` has a new method `{end}()`, which its library calls", of.name));
+        return Ok(());
+    }
     let (own, added) = match existing(life, class, closer) {
         Some((name, method)) => {
             let body = &facts.function(method).body;
@@ -101,6 +118,15 @@ pub(super) fn close_in_class(
         edits.note(format!("`{}` has a new method `{name}()`", of.name));
     }
     Ok(())
+}
+
+/// The coroutine method by which the library ends objects of a class that is based on one of its own: `close` of a
+/// `discord.Client`.
+fn inherited_end(life: &Lifecycle, class: ClassRef) -> Option<String> {
+    life.ancestry(class).outside.iter().find_map(|base| {
+        let resource = life.catalogue().class(base).or_else(|| life.catalogue().constructor(base))?;
+        resource.close.first().filter(|close| close.awaited).map(|close| close.method.clone())
+    })
 }
 
 /// A method of the class itself that is meant to end it and takes no arguments.
