@@ -1,4 +1,5 @@
-//! The cases: real bugs that are reproduced, mended and run again, judged against what the shelf promises.
+//! The cases: real bugs that are reproduced, mended and run again, judged against what the shelf promises; and the project's
+//! own ones in `tests/programs`, written by people who had not seen the shelf.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -52,7 +53,8 @@ enum Asked {
 pub fn run(require_all: bool) -> Result<Totals> {
     let root = env::var_os("LOOPMEND_CASES")
         .map_or_else(|| programs::workspace().join("../shared/cases"), PathBuf::from);
-    if !root.join("run_cases.py").is_file() {
+    let runner = root.join("run_cases.py");
+    if !runner.is_file() {
         println!("no cases at {} (LOOPMEND_CASES names another place)", root.display());
         return Ok(Totals::absent(require_all));
     }
@@ -60,12 +62,24 @@ pub fn run(require_all: bool) -> Result<Totals> {
         println!("no python3 on this machine: install it (Debian: apt-get install python3 python3-venv)");
         return Ok(Totals::absent(require_all));
     }
-    let cases = read(&root)?;
     let program = programs::loopmend()?;
+    let mut totals = judge(&judged(&runner, &root, &program)?, require_all);
+    println!();
+    let own = programs::workspace().join("tests/programs");
+    let missed = read_missed(&own.join("missed.toml"))?;
+    totals += judge_own(&judged(&runner, &own, &program)?, &missed);
+    Ok(totals)
+}
+
+/// Runs the cases of one folder, told of as they end.
+fn judged(runner: &Path, root: &Path, program: &Path) -> Result<Vec<(Asked, Ran)>> {
+    let cases = read(root)?;
     let mut runner = Command::new("python3")
-        .arg(root.join("run_cases.py"))
+        .arg(runner)
+        .arg("--root")
+        .arg(root)
         .args(["--jobs", "2", "--json", "--tool"])
-        .arg(&program)
+        .arg(program)
         .stdout(Stdio::piped())
         .spawn()
         .context("failed to start run_cases.py")?;
@@ -82,7 +96,36 @@ pub fn run(require_all: bool) -> Result<Totals> {
         judged.push((asked, ran));
     }
     runner.wait()?;
-    Ok(judge(&judged, require_all))
+    Ok(judged)
+}
+
+/// The programs that are known to be missed, with the reason.
+fn read_missed(path: &Path) -> Result<BTreeMap<String, String>> {
+    let text = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("failed to read {}", path.display()))
+}
+
+/// Every program holds, but for those that are listed as missed; and these do not, or the list is out of date.
+fn judge_own(judged: &[(Asked, Ran)], missed: &BTreeMap<String, String>) -> Totals {
+    let mut totals = Totals::default();
+    for (_, ran) in judged {
+        match (&ran.skipped, ran.failed.is_empty(), missed.get(&ran.case)) {
+            (Some(_), ..) => totals.skipped += 1,
+            (None, true, None) => totals.passed += 1,
+            (None, true, Some(_)) => {
+                println!("{} holds now: take it off tests/programs/missed.toml", ran.case);
+                totals.failed += 1;
+            }
+            (None, false, Some(_)) => totals.skipped += 1,
+            (None, false, None) => totals.failed += 1,
+        }
+    }
+    for name in missed.keys().filter(|name| judged.iter().all(|(_, ran)| ran.case != **name)) {
+        println!("{name} is no program: take it off tests/programs/missed.toml");
+        totals.failed += 1;
+    }
+    println!("programs of strangers: {totals}");
+    totals
 }
 
 fn read(root: &Path) -> Result<BTreeMap<String, Case>> {
@@ -193,6 +236,15 @@ mod tests {
     #[test]
     fn every_refusal_must_hold() {
         assert_eq!(judge(&some(Asked::Refuse, 19, 1), true), Totals { passed: 19, failed: 1, skipped: 0 });
+    }
+
+    #[test]
+    fn what_is_listed_as_missed_must_be_missed() {
+        let missed = BTreeMap::from([("one".to_owned(), "why".to_owned())]);
+        assert_eq!(judge_own(&some(Asked::Mend, 0, 1), &missed), Totals { passed: 0, failed: 0, skipped: 1 });
+        assert_eq!(judge_own(&some(Asked::Mend, 1, 0), &missed).failed, 1);
+        assert_eq!(judge_own(&some(Asked::Mend, 0, 1), &BTreeMap::new()).failed, 1);
+        assert_eq!(judge_own(&[], &missed).failed, 1);
     }
 
     #[test]

@@ -1,0 +1,32 @@
+import asyncio
+import logging
+
+import aiohttp
+
+log = logging.getLogger("well.pump")
+
+
+class Pump:
+    def __init__(self, session, store):
+        self.session = session
+        self.store = store
+        self.pending = []
+        self.job = None
+
+    async def run(self):
+        try:
+            while True:
+                self.pending.append(len(self.pending))
+                await asyncio.sleep(0.02)
+        finally:
+            try:
+                async with self.session.post(self.store, json=self.pending) as answer:
+                    answer.raise_for_status()
+            except aiohttp.ClientError:
+                log.exception("store refused the last batch")
+
+    def on(self):
+        self.job = asyncio.ensure_future(self.run())
+
+    def off(self):
+        self.job.cancel()

@@ -1,0 +1,4 @@
+import asyncio
+
+belt = asyncio.Queue(maxsize=1)
+END = object()

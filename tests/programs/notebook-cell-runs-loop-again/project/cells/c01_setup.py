@@ -1,0 +1,3 @@
+from herb.survey import survey
+
+beds = ["mint", "sage", "dill"]

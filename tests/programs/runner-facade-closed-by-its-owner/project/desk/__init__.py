@@ -1,0 +1,3 @@
+from .facade import Desk, DeskShut
+
+__all__ = ["Desk", "DeskShut"]

@@ -1,0 +1,3 @@
+from .facade import Desk
+
+__all__ = ["Desk"]
