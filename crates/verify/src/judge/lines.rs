@@ -166,7 +166,9 @@ pub fn compare(
         // Two streams that come at once come in no certain order: words of trouble belong to it wherever they stand.
         let trouble = TROUBLE.iter().any(|word| lower.contains(word));
         let may = latitude.work_was_missing && (latitude.silent || trouble || !line.early);
-        let twin = may.then(|| gained.iter().position(|other| is_instead(&line.text, &other.text))).flatten();
+        let twin = gained.iter().position(|other| {
+            (may && is_instead(&line.text, &other.text)) || is_less_left(&line.text, &other.text)
+        });
         if let Some(position) = twin {
             let other = gained.remove(position);
             change.instead.push((line.text.clone(), other.text.clone()));
@@ -176,6 +178,20 @@ pub fn compare(
     }
     change.gained = gained.into_iter().map(|line| line.text.clone()).collect();
     change
+}
+
+/// Whether a program that counts what it left open counts less of it.
+fn is_less_left(before: &str, after: &str) -> bool {
+    const LEFT: [&str; 7] = ["left", "leak", "open", "unclosed", "pending", "remaining", "alive"];
+    let numbers = |text: &str| -> Vec<u64> {
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
+    };
+    let (then, now) = (numbers(before), numbers(after));
+    let words = before.to_lowercase();
+    shape(before) == shape(after)
+        && LEFT.iter().any(|word| words.contains(word))
+        && then.len() == now.len()
+        && then.iter().zip(&now).all(|(then, now)| now <= then)
 }
 
 /// Whether one line says of another outcome what the other says: the same words first, or the same words but for numbers.
@@ -259,6 +275,13 @@ mod tests {
         assert!(changed("gave up\n", "", true).lost.is_empty());
         assert_eq!(changed("GET /a -> 500 x\n", "GET /a -> 200 y\n", true).instead.len(), 1);
         assert_eq!(changed("GET /a -> 200 x\n", "GET /a -> 503 y\n", true).lost.len(), 1);
+    }
+
+    #[test]
+    fn fewer_things_left_open_are_no_loss() {
+        assert_eq!(changed("connections left: 1\n", "connections left: 0\n", false).instead.len(), 1);
+        assert_eq!(changed("connections left: 1\n", "connections left: 2\n", false).lost.len(), 1);
+        assert_eq!(changed("rows stored: 3\n", "rows stored: 2\n", false).lost.len(), 1);
     }
 
     #[test]

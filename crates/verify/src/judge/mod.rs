@@ -40,7 +40,11 @@ impl Sides {
         let known: Vec<&Sign> = self.before.iter().flat_map(|trial| &trial.signs).collect();
         let mut found = Vec::new();
         for trial in &self.after {
-            for sign in trial.signs.iter().filter(|sign| !known.iter().any(|known| known.is(sign))) {
+            // What comes from outside is told of by whoever meets it: a mend may have moved that.
+            let is_known = |sign: &&Sign| {
+                known.iter().any(|known| known.is(sign) || (sign.is_outside() && known.id == sign.id))
+            };
+            for sign in trial.signs.iter().filter(|sign| !is_known(sign)) {
                 let watched = trial.run.watched;
                 let always = self
                     .after
