@@ -6,6 +6,9 @@ use super::site::Site;
 /// The variables that make Python tell more.
 const DEBUG: [&str; 3] = ["PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONTRACEMALLOC"];
 
+/// The key of the mode in which every coroutine function is run as a test.
+pub(super) const MODE: &str = "asyncio_mode";
+
 /// One setting: what it belongs to, its text, its line.
 struct Setting {
     key: String,
@@ -64,6 +67,15 @@ pub(super) fn strict(path: &str, text: &str) -> Vec<Site> {
                 Rule::DebugOff,
                 "debug",
                 "what makes Python tell of trouble was on here and is no longer",
+            ));
+        }
+        let mode = matches!(last_key(&setting.key), "asyncio_mode" | "anyio_mode") && value == "auto";
+        if mode || value.contains("--asyncio-mode=auto") || value.contains("--asyncio-mode auto") {
+            out.push(site(
+                &setting,
+                Rule::SkippedTest,
+                MODE,
+                "coroutine functions were run as tests without a mark, and no longer are",
             ));
         }
         if last_key(&setting.key) == "xfail_strict" && value.contains("true") {
@@ -195,6 +207,8 @@ fn suppressed(path: &str, setting: &Setting) -> Vec<(Rule, &'static str)> {
     let pytest = key == "addopts" || text.contains("pytest") || key == "PYTEST_ADDOPTS";
     let deselects = has(&[
         "--deselect",
+        "-p no:asyncio",
+        "-p no:anyio",
         "--ignore=",
         "--ignore ",
         "--ignore-glob",

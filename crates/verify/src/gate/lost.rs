@@ -5,6 +5,7 @@ use ruff_python_ast::{ExceptHandler, Expr, Stmt};
 
 use super::code::last;
 use super::reading::Reading;
+use super::returned;
 use super::rule::Rule;
 use super::site::Site;
 use super::swallowed::{duty, types};
@@ -16,15 +17,17 @@ pub(super) struct Voices {
     handlers: Vec<Voice>,
     records: Vec<Voice>,
     calls: Vec<Voice>,
+    endings: Vec<Voice>,
+    settled: Vec<Voice>,
 }
 
 /// One thing that tells, or does not.
-struct Voice {
+pub(super) struct Voice {
     /// What makes it the same one as another.
-    key: String,
-    tells: bool,
-    path: String,
-    line: u32,
+    pub key: String,
+    pub tells: bool,
+    pub path: String,
+    pub line: u32,
 }
 
 impl Voices {
@@ -41,6 +44,10 @@ impl Voices {
                     self.handlers.push(voice(key, raises(&handler.body), reading.line(handler.range)));
                 }
             }
+        }
+        if !in_tests {
+            self.endings.extend(returned::endings(reading));
+            self.settled.extend(returned::settled(reading));
         }
         for call in &reading.calls {
             let level = match last(&call.dotted) {
@@ -82,6 +89,18 @@ impl Voices {
                 &self.calls,
                 &after.calls,
                 "the test now expects the error that this call raises",
+            ),
+            (
+                Rule::SwallowedException,
+                &self.endings,
+                &after.endings,
+                "an error was raised here; now nothing is given back, as if all was well",
+            ),
+            (
+                Rule::SwallowedException,
+                &self.settled,
+                &after.settled,
+                "who waits for this future got the error, and now gets nothing, as if all was well",
             ),
         ];
         for (rule, before, after, message) in said {

@@ -12,6 +12,7 @@ mod change;
 mod claim;
 mod code;
 mod config;
+mod drivers;
 mod events;
 mod failures;
 mod filters;
@@ -19,6 +20,7 @@ mod hooks;
 mod lost;
 mod process;
 mod reading;
+mod returned;
 mod rule;
 mod site;
 mod skipped;
@@ -26,6 +28,7 @@ mod suite;
 mod swallowed;
 mod told;
 mod waiting;
+mod work;
 
 use std::fmt;
 
@@ -69,10 +72,15 @@ pub fn suppressions(changes: &[Change]) -> Vec<Suppression> {
             .strip_prefix(failures::LAST_WAIT)
             .is_none_or(|tasks| then.raising.iter().any(|known| known == tasks))
     });
-    found.extend(suite::deleted(&then.tests, &now.tests));
+    found.extend(suite::deleted(&then.tests, &now.tests, now.mode));
     found.extend(assertions::loosened(&then.asserted, &now.asserted));
-    found.extend(site::new(&now.strict, then.strict));
+    let mut strict = site::new(&now.strict, then.strict);
+    if drivers::more_are_known(&then.tests, &now.tests) {
+        strict.retain(|site| site.key != config::MODE);
+    }
+    found.extend(strict);
     found.extend(then.voices.lost(&now.voices));
+    found.extend(then.work.lost(&now.work));
     found.extend(waiting::alone(changes));
     let mut out: Vec<Suppression> = found
         .into_iter()
@@ -108,6 +116,9 @@ struct Seen {
     /// What is gathered so that failures are raised.
     raising: Vec<String>,
     voices: lost::Voices,
+    work: work::Work,
+    /// Whether a configuration says that every coroutine function is a test.
+    mode: bool,
 }
 
 impl<'c> Version<'c> {
@@ -133,6 +144,7 @@ impl<'c> Version<'c> {
             failures::sites(&reading, &mut seen.sites);
             seen.raising.extend(failures::raising(&reading));
             seen.voices.hear(&reading, in_tests);
+            seen.work.see(&reading);
             filters::sites(&reading, &mut seen.sites);
             process::sites(&reading, in_tests, &mut seen.sites);
             silenced(&reading, &mut seen.sites);
@@ -146,6 +158,7 @@ impl<'c> Version<'c> {
         for (path, text) in &self.other {
             config::sites(path, text, &mut seen.sites);
             seen.strict.extend(config::strict(path, text));
+            seen.mode |= seen.strict.iter().any(|site| site.key == config::MODE);
         }
         seen
     }

@@ -28,6 +28,8 @@ pub enum Rule {
     RetriedTest,
     /// An assertion that lets more pass than before.
     LoosenedAssertion,
+    /// A coroutine that is thrown away instead of awaited.
+    DroppedWork,
     /// Nothing but a longer wait.
     LongerWait,
     /// A method of a library or of a loop that is replaced.
@@ -46,7 +48,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SwallowedException,
         Self::DroppedFailures,
         Self::WarningFilter,
@@ -57,6 +59,7 @@ impl Rule {
         Self::DeletedTest,
         Self::RetriedTest,
         Self::LoosenedAssertion,
+        Self::DroppedWork,
         Self::LongerWait,
         Self::PatchedLibrary,
         Self::HiddenOutput,
@@ -79,6 +82,7 @@ impl Rule {
             Self::DeletedTest => "deleted-test",
             Self::RetriedTest => "retried-test",
             Self::LoosenedAssertion => "loosened-assertion",
+            Self::DroppedWork => "dropped-work",
             Self::LongerWait => "longer-wait",
             Self::PatchedLibrary => "patched-library",
             Self::HiddenOutput => "hidden-output",

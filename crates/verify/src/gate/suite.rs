@@ -4,6 +4,7 @@ use ruff_python_ast::{Expr, Stmt};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::code::last;
+use super::drivers::{self, Driver};
 use super::reading::{Function, Reading};
 use super::rule::Rule;
 use super::site::Site;
@@ -16,6 +17,8 @@ pub(super) struct Test {
     pub line: u32,
     /// Its body, squeezed, without `self.` and what tells sync from async.
     pub body: String,
+    /// What runs it.
+    pub driver: Driver,
     /// Its assertions.
     pub assertions: Vec<String>,
     /// How many sets of parameters it runs with, by the parameters' names.
@@ -58,6 +61,7 @@ pub(super) fn tests(reading: &Reading<'_>) -> Vec<Test> {
             path: reading.path.to_owned(),
             line: reading.line(&function.node.name),
             body: function.body.replace("self.", "").replace("async ", ""),
+            driver: drivers::of(reading, function),
             assertions: super::assertions::texts(reading, Some(index)),
             parameters: parameters(reading, function),
         })
@@ -111,8 +115,8 @@ fn parameters(reading: &Reading<'_>, function: &Function<'_>) -> Vec<(String, Ve
         .collect()
 }
 
-/// Tests that were there and are not any more.
-pub(super) fn deleted(before: &[Test], after: &[Test]) -> Vec<Site> {
+/// Tests that were there and are not any more, or are not run; `mode` where a configuration runs every coroutine function.
+pub(super) fn deleted(before: &[Test], after: &[Test], mode: bool) -> Vec<Site> {
     let gone = |test: &Test, message: String| Site {
         rule: Rule::DeletedTest,
         key: test.name.clone(),
@@ -121,6 +125,8 @@ pub(super) fn deleted(before: &[Test], after: &[Test]) -> Vec<Site> {
         line: test.line,
         message,
     };
+    let unrun =
+        |then: &Test, now: &Test| drivers::lost(then, now, mode || drivers::is_mode(before, &then.path));
     let mut used: FxHashSet<usize> = FxHashSet::default();
     let mut missing = Vec::new();
     let mut out = Vec::new();
@@ -136,6 +142,7 @@ pub(super) fn deleted(before: &[Test], after: &[Test]) -> Vec<Site> {
         match found {
             Some((index, now)) => {
                 used.insert(*index);
+                out.extend(unrun(test, now));
                 let lost = test.parameters.iter().find_map(|(names, values)| {
                     let (_, kept) = now.parameters.iter().find(|(known, _)| known == names)?;
                     values.iter().find(|value| !kept.contains(value))
@@ -159,11 +166,13 @@ pub(super) fn deleted(before: &[Test], after: &[Test]) -> Vec<Site> {
             })
             .or_else(|| fresh.iter().position(|now| !test.assertions.is_empty() && keeps(test, now)));
         match position {
-            // One new test may stand for several that it holds: it stays for the next.
-            Some(index) if fresh[index].body == test.body => {
-                fresh.swap_remove(index);
+            Some(index) => {
+                out.extend(unrun(test, fresh[index]));
+                // One new test may stand for several that it holds: it stays for the next.
+                if fresh[index].body == test.body {
+                    fresh.swap_remove(index);
+                }
             }
-            Some(_) => {}
             None => out.push(gone(test, format!("the test `{}` is gone, or no longer collected", test.name))),
         }
     }
