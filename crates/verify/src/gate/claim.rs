@@ -183,7 +183,12 @@ pub(super) fn called(reading: &Reading<'_>, call: &ExprCall) -> Option<Claim> {
             Some(Claim::Called {
                 subject: reading.code(&*attribute.value),
                 how,
-                with: args.iter().map(|arg| reading.code(arg)).collect::<Vec<_>>().join(","),
+                with: args
+                    .iter()
+                    .map(|arg| reading.code(arg))
+                    .chain(call.arguments.keywords.iter().map(|keyword| reading.code(keyword)))
+                    .collect::<Vec<_>>()
+                    .join(","),
             })
         }
         _ => None,

@@ -5,6 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::code::last;
 use super::drivers::{self, Driver};
+use super::parametrized;
 use super::reading::{Function, Reading};
 use super::rule::Rule;
 use super::site::Site;
@@ -19,6 +20,8 @@ pub(super) struct Test {
     pub body: String,
     /// What runs it.
     pub driver: Driver,
+    /// Its body at each of its sets of parameters.
+    pub instances: Vec<String>,
     /// Its assertions.
     pub assertions: Vec<String>,
     /// How many sets of parameters it runs with, by the parameters' names.
@@ -61,6 +64,7 @@ pub(super) fn tests(reading: &Reading<'_>) -> Vec<Test> {
             path: reading.path.to_owned(),
             line: reading.line(&function.node.name),
             body: function.body.replace("self.", "").replace("async ", ""),
+            instances: parametrized::instances(reading, function),
             driver: drivers::of(reading, function),
             assertions: super::assertions::texts(reading, Some(index)),
             parameters: parameters(reading, function),
@@ -131,6 +135,10 @@ pub(super) fn deleted(before: &[Test], after: &[Test], mode: bool) -> Vec<Site> 
     let mut missing = Vec::new();
     let mut out = Vec::new();
     for test in before {
+        if let Some(now) = parametrized::holding(test, after) {
+            out.extend(unrun(test, now));
+            continue;
+        }
         let same = |one: &&(usize, &Test)| one.1.name == test.name;
         let candidates: Vec<(usize, &Test)> =
             after.iter().enumerate().filter(|(index, _)| !used.contains(index)).collect();
