@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use loopmend_python::facts::{BindingKind, ExprId, ExprKind, Facts, Name, Parent, Slot, StmtId, StmtKind};
 use loopmend_python::lifecycle::{ExprRef, FileId, FunctionRef, Kind, Lifecycle, Origin, UseKind, Value};
 
+use super::given::{MOST, given_close, givers};
+
 /// One such call.
 #[derive(Clone, Debug)]
 pub(super) struct Dropped {
@@ -67,7 +69,9 @@ pub(super) fn dropped_closes(life: &Lifecycle) -> Vec<Dropped> {
         .map(|close| close.method.rsplit('.').next().unwrap_or(&close.method))
         .collect();
     let mut found = Vec::new();
-    let wanted = |name: &Name| catalogue.contains(name.as_str()) || *name == "__aexit__" || says_end(name);
+    let ends = |name: &Name| catalogue.contains(name.as_str()) || *name == "__aexit__" || says_end(name);
+    let givers = givers(life, ends);
+    let wanted = |name: &Name| ends(name) || givers.contains(name);
     for file in life.files_where(|outline| outline.alone.iter().chain(&outline.handed).any(wanted)) {
         let facts = life.facts(file);
         let mut names: Vec<&Name> =
@@ -104,7 +108,7 @@ fn dropped_call(life: &Lifecycle, file: FileId, facts: &Facts, read: ExprId) -> 
     }
     let call = ExprRef { file, id: call };
     let way = way_out(life, call)?;
-    let close = closing_coroutine(life, call)?;
+    let close = closing_coroutine(life, call, MOST)?;
     if way.scheduled {
         let function = FunctionRef { file, id: facts.function_of(call.id) };
         if !facts.function(function.id).is_async || !at_the_end(life, function, way.stmt) {
@@ -189,7 +193,7 @@ fn way_out(life: &Lifecycle, call: ExprRef) -> Option<WayOut> {
     }
 }
 
-fn last_name(facts: &Facts, func: ExprId) -> Option<&str> {
+pub(super) fn last_name(facts: &Facts, func: ExprId) -> Option<&str> {
     match &facts.expr(func).kind {
         ExprKind::Name(name) | ExprKind::Attribute { attr: name, .. } => Some(name),
         _ => None,
@@ -221,15 +225,16 @@ fn awaited_twice(life: &Lifecycle, function: FunctionRef) -> bool {
     })
 }
 
-struct Closing {
+pub(super) struct Closing {
     what: String,
     method: Option<FunctionRef>,
     made: Option<ExprRef>,
     doubtful: bool,
 }
 
-/// What is called, where it is certainly or possibly a coroutine function that ends something.
-fn closing_coroutine(life: &Lifecycle, call: ExprRef) -> Option<Closing> {
+/// What is called, where it is certainly or possibly a coroutine function that ends something, or a plain function that
+/// gives such a coroutine. So many plain functions are followed.
+pub(super) fn closing_coroutine(life: &Lifecycle, call: ExprRef, left: u8) -> Option<Closing> {
     let mut closing: Option<Closing> = None;
     let mut doubtful = false;
     for value in life.callee(call).iter() {
@@ -246,14 +251,21 @@ fn closing_coroutine(life: &Lifecycle, call: ExprRef) -> Option<Closing> {
             Value::Function(function) | Value::Bound(function, _) => {
                 let facts = life.facts(function.file);
                 let of = facts.function(function.id);
-                if !of.is_coroutine() || !says_end(&of.name) || !plain_decorators(life, *function) {
+                if !plain_decorators(life, *function) {
                     return None;
                 }
-                Closing {
-                    what: of.qualname.clone(),
-                    method: Some(*function),
-                    made: value.site(),
-                    doubtful: false,
+                if of.is_coroutine() {
+                    if !says_end(&of.name) {
+                        return None;
+                    }
+                    Closing {
+                        what: of.qualname.clone(),
+                        method: Some(*function),
+                        made: value.site(),
+                        doubtful: false,
+                    }
+                } else {
+                    given_close(life, *function, left)?
                 }
             }
             Value::None => continue,

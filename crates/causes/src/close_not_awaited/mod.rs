@@ -1,6 +1,7 @@
 //! `close-not-awaited`: a close that is a coroutine is called and not awaited.
 
 mod dropped;
+mod given;
 mod mend;
 
 use loopmend_model::Applicability;
