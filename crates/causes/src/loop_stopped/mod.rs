@@ -75,12 +75,25 @@ fn driven_by<'l>(life: &'l Lifecycle, handle: &LoopHandle) -> Option<&'l Run> {
             if life.runs().iter().any(forever) {
                 return None;
             }
-            let reaching = life.runs_reaching(coroutine_around(life, handle.function)?);
+            let around = coroutine_around(life, handle.function);
+            if around.is_none() && handle.kind == HandleKind::Current {
+                return None;
+            }
+            let reaching = life.runs_reaching(around.unwrap_or(handle.function));
             reaching
                 .into_iter()
                 .map(|index| &life.runs()[index])
                 .find(|run| matches!(run.kind, RunKind::Fresh | RunKind::OnLoop | RunKind::Runner))
+                .or_else(|| only_run(life).filter(|_| around.is_none()))
         }
+    }
+}
+
+/// The one run of a program that has no other: a loop that runs is that run's, however its callers got there.
+fn only_run(life: &Lifecycle) -> Option<&Run> {
+    match life.runs() {
+        [run] if run.kind == RunKind::Fresh && !run.coroutines.is_empty() => Some(run),
+        _ => None,
     }
 }
 
