@@ -1,5 +1,7 @@
 //! `loop-reuse-after-close`: a loop made by hand is used after its `close()`.
 
+mod runner;
+
 use std::sync::Arc;
 
 use loopmend_model::Applicability;
@@ -7,6 +9,7 @@ use loopmend_python::lifecycle::{HandleKind, Lifecycle, LoopAct, LoopHandle, Reu
 
 use crate::own_loop::{in_turn, keep_open, to_one, to_run};
 use crate::{Cause, Declined, Found, Mend, Page, Report, Spot};
+use runner::{Entered, entered_again, keep_for_owner};
 
 /// The cause.
 pub struct LoopReuseAfterClose;
@@ -57,9 +60,17 @@ impl Cause for LoopReuseAfterClose {
         if current.iter().any(|handle| handle.kind == HandleKind::Current) {
             add(life, report, &current);
         }
+        for entered in entered_again(life) {
+            report.add(entered_found(life, entered));
+        }
     }
 
     fn fix(&self, life: &Lifecycle, found: &Found) -> Result<Mend, Declined> {
+        if let Some(entered) = found.detail::<Entered>() {
+            let mut mend = Mend::new(found.applicability);
+            keep_for_owner(life, entered, &mut mend)?;
+            return Ok(mend);
+        }
         let detail = found
             .detail::<Detail>()
             .ok_or_else(|| Declined::because("close the loop once, after all that uses it"))?;
@@ -87,6 +98,25 @@ impl Cause for LoopReuseAfterClose {
         keep_open(life, &detail.handles, &detail.reuses, &mut mend).map_err(|_| reason)?;
         Ok(mend)
     }
+}
+
+fn entered_found(life: &Lifecycle, entered: Entered) -> Found {
+    let name = &life.facts(entered.method.file).function(entered.method.id).name;
+    let runner = life.source(entered.contexts[0]);
+    let mut found = Found::new(
+        "loop-reuse-after-close",
+        Spot::expr(life, entered.contexts[0]),
+        format!(
+            "the end of this `with` closes `{runner}`; when `{name}` is called again, a closed runner refuses with `Runner is closed`"
+        ),
+    );
+    found.applicability = Applicability::Unsafe;
+    found.related.push((Spot::expr(life, entered.site), "the runner is made here, once".to_owned()));
+    found.related.push((Spot::expr(life, entered.again), "called again here".to_owned()));
+    found.functions.push(entered.method);
+    found.symptoms = vec!["runner-closed", "event-loop-closed", "coroutine-never-awaited"];
+    found.detail = Some(Arc::new(entered));
+    found
 }
 
 fn in_generator(life: &Lifecycle, handle: &LoopHandle) -> bool {

@@ -19,7 +19,7 @@ pub(crate) struct Steps {
 #[derive(Clone, Debug)]
 enum Step {
     Delete,
-    UnwrapTry,
+    Unwrap,
     DropFinally,
     Replace(TextRange, String),
     Before(String),
@@ -34,6 +34,11 @@ impl Steps {
         if !self.list.iter().any(|(known, step)| *known == at && matches!(step, Step::Delete)) {
             self.list.push((at, Step::Delete));
         }
+    }
+
+    /// Takes the header of a statement away and its block one level out.
+    pub(crate) fn unwrap(&mut self, life: &Lifecycle, file: FileId, stmt: StmtId) {
+        self.list.push((life.facts(file).stmt(stmt).range.start(), Step::Unwrap));
     }
 
     /// Puts text in the place of a range.
@@ -124,7 +129,7 @@ impl Steps {
             let gone: Vec<TextSize> = finally.iter().map(|&inner| facts.stmt(inner).range.start()).collect();
             list.retain(|(at, step)| !(matches!(step, Step::Delete) && gone.contains(at)));
             let step =
-                if handlers.is_empty() && orelse.is_empty() { Step::UnwrapTry } else { Step::DropFinally };
+                if handlers.is_empty() && orelse.is_empty() { Step::Unwrap } else { Step::DropFinally };
             list.push((stmt.range.start(), step));
         }
         list
@@ -135,7 +140,7 @@ fn apply_step(now: &Source, at: TextSize, step: &Step) -> Result<Vec<Edit>, Refu
     let found = || now.statement_at_offset(at).ok_or(Refused::Missing("statement"));
     match step {
         Step::Delete => delete_statement(now, TextRange::at(at, 1.into()), Comments::Keep),
-        Step::UnwrapTry => unwrap_first(now, found()?),
+        Step::Unwrap => unwrap_first(now, found()?),
         Step::DropFinally => drop_finally(now, at),
         Step::Replace(range, text) => Ok(vec![Edit::replacement(*range, text.clone())]),
         Step::Wrap(header) => loopmend_python::edit::wrap_statements(now, found()?.range(), header, &[]),
