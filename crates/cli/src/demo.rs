@@ -106,6 +106,12 @@ fn walk(place: &Path, talk: Talk) -> anyhow::Result<Outcome> {
             .hint("please report this: the demo must always work")
             .into());
     };
+    if let Some(proof) = proof.as_ref().filter(|proof| !proof.holds()) {
+        answer::text(&proof::full(proof))?;
+        return Err(Failure::new("the mend of the demo's service does not hold, so it was not made")
+            .hint("please report this with the output above: the demo must always work")
+            .into());
+    }
     loopmend_project::apply(&service.folder, &patch, &ApplyOptions::default())
         .map_err(|error| Failure::new(format!("failed to {error}")))?;
     answer::text(&diff::of(&patch).coloured())?;

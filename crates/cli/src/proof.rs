@@ -125,10 +125,7 @@ impl ProofOptions {
             None => {
                 let say = |line: &str| talk.say(format_args!("{line}"));
                 Maker::new(sandbox.clone(), &say)
-                    .and_then(|maker| {
-                        let made = maker.make(root)?;
-                        maker.with(&made, &needs(tree))
-                    })
+                    .and_then(|maker| maker.make(root))
                     .map_err(|error| Failure::new(format!("failed to {error}")).maybe_hint(error.hint()))?
             }
         };
@@ -218,15 +215,6 @@ impl ProofOptions {
         services.dedup();
         Ok(services)
     }
-}
-
-/// What the runs need besides what the project names: its suite's runner and plugins, and a server for its application.
-fn needs(tree: &Tree) -> Vec<&'static str> {
-    let mut needs = loopmend_verify::suite_needs(tree);
-    if tree.files.iter().any(|file| file.text.contains("FastAPI(") || file.text.contains("Starlette(")) {
-        needs.push("uvicorn");
-    }
-    needs
 }
 
 /// Where runs are, and what they have.
