@@ -155,7 +155,7 @@ fn called(life: &Lifecycle, open: &Open, opens: &[Open]) -> Vec<Gap> {
 }
 
 /// The closes whose place holds no object before the opening.
-fn gaps(
+pub(super) fn gaps(
     life: &Lifecycle,
     open: &Open,
     closes: Vec<(StmtRef, ExprRef)>,

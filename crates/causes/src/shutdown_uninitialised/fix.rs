@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use loopmend_model::Applicability;
 use loopmend_python::edit::{Draft, Source};
 use loopmend_python::facts::{ExprKind, Facts, StmtId, StmtKind, TextRange};
-use loopmend_python::lifecycle::{FileId, Lifecycle, StmtRef};
+use loopmend_python::lifecycle::{ExprRef, FileId, Lifecycle, StmtRef};
 
 use super::find::receiver;
 use super::{Detail, Shape};
@@ -53,6 +53,17 @@ fn nested(
     Some(mend)
 }
 
+/// The object of a place or None, also where the place was never set.
+fn asked(life: &Lifecycle, place: ExprRef) -> Option<String> {
+    let facts = life.facts(place.file);
+    let at = |id| life.source(place.with(id));
+    match &facts.expr(place.id).kind {
+        ExprKind::Attribute { value, attr } => Some(format!("getattr({}, \"{attr}\", None)", at(*value))),
+        ExprKind::Subscript { value, index } => Some(format!("{}.get({})", at(*value), at(*index))),
+        _ => None,
+    }
+}
+
 /// `place = None` before the opening, where nothing else sets it first, and `if place is not None:` around each close.
 fn tested(life: &Lifecycle, detail: &Detail, applicability: Applicability) -> Result<Mend, Declined> {
     let mut guards: BTreeMap<FileId, Vec<(TextRange, String)>> = BTreeMap::new();
@@ -69,20 +80,32 @@ fn tested(life: &Lifecycle, detail: &Detail, applicability: Applicability) -> Re
         }
         let closed = life.facts(gap.stmt.file);
         let Some(place) = receiver(life, gap.call) else { continue };
-        let place = life.source(place).to_owned();
+        let unset = gap.initial == Initial::Unset;
+        let test = if detail.shape == Shape::Registered && unset {
+            // No start-up need have come so far that it could set the place to None.
+            asked(life, place).ok_or_else(|| {
+                let place = life.source(place);
+                Declined::because(format!(
+                    "nothing asks whether `{place}` is there; set it to None where the module is loaded, and test that \
+                     before the close"
+                ))
+            })?
+        } else {
+            life.source(place).to_owned()
+        };
         let range = closed.stmt(gap.stmt.id).range;
         let list = guards.entry(gap.stmt.file).or_default();
         if !list.iter().any(|(known, _)| *known == range) {
-            list.push((range, place));
+            list.push((range, test));
         }
-        if gap.initial == Initial::Unset {
+        if unset && detail.shape != Shape::Registered {
             presets.insert(life.source(gap.place).to_owned());
             // Before anything in the function may fail.
             let body = &facts.function(detail.function.id).body;
             let top = body.iter().copied().find(|&stmt| !is_preamble(facts, stmt)).unwrap_or(gap.open.stmt);
             let before = match detail.shape {
                 Shape::Inside(statement) | Shape::Swallowed(statement) => statement,
-                Shape::Called => top,
+                Shape::Called | Shape::Registered => top,
             };
             if first.is_none_or(|known| facts.stmt(before).range.start() < facts.stmt(known).range.start()) {
                 first = Some(before);

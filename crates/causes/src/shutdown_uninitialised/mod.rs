@@ -2,6 +2,7 @@
 
 mod find;
 mod fix;
+mod registered;
 
 use std::sync::Arc;
 
@@ -79,6 +80,8 @@ enum Shape {
     Swallowed(StmtId),
     /// The opening's function is called in a `try` whose `finally` calls the closing one.
     Called,
+    /// The framework runs the closing handler although the opening one, or one before it, failed.
+    Registered,
 }
 
 /// What a finding hands to its fix.
@@ -102,6 +105,9 @@ impl Cause for ShutdownUninitialised {
             for detail in find::in_function(life, function) {
                 report.add(found(life, detail));
             }
+        }
+        for detail in registered::detect(life) {
+            report.add(found(life, detail));
         }
     }
 
@@ -127,7 +133,9 @@ fn found(life: &Lifecycle, detail: Detail) -> Found {
     let why = match detail.shape {
         Shape::Inside(_) => format!("the `finally` around its opening in `{opener}`"),
         Shape::Swallowed(_) => format!("`{closer}`, after `{opener}` has logged the error and gone on"),
-        Shape::Called => format!("`{closer}`, which runs although `{opener}` failed"),
+        Shape::Called | Shape::Registered => {
+            format!("`{closer}`, which runs although `{opener}` failed")
+        }
     };
     let message = format!(
         "`{place}` is closed by {why}: when it could not be opened it {instead}, and closing it raises an error that hides \

@@ -370,6 +370,48 @@ fn calls_own(life: &Lifecycle, class: ClassRef, whole: &str, part: &str) -> bool
     found
 }
 
+/// Methods under a name of the tree's own (`hang_up`) that end what the object keeps, and that the tree calls on what it keeps
+/// under this name; not those that open it anew.
+fn own_ends(life: &Lifecycle, class: ClassRef, name: Option<&Name>) -> Vec<Close> {
+    let mut methods: Vec<&Name> = life.facts(class.file).class(class.id).members.keys().collect();
+    methods.sort_unstable();
+    methods
+        .into_iter()
+        .filter(|method| !method.starts_with('_') && is_used(life, method, name))
+        .filter_map(|method| {
+            let function = life.method(class, method)?;
+            let facts = life.facts(function.file);
+            let of = facts.function(function.id);
+            let receiver = of.receiver()?;
+            let kept = |id: ExprId| {
+                matches!(&facts.expr(id).kind, ExprKind::Attribute { value, .. }
+                    if facts.name_of(*value) == Some(receiver))
+            };
+            let (mut ends, mut renews) = (false, false);
+            facts.walk(&of.body, &mut |stmt| {
+                if let StmtKind::Assign { targets, value } = &facts.stmt(stmt).kind {
+                    renews |= !matches!(facts.expr(*value).kind, ExprKind::None)
+                        && targets.iter().any(|&target| kept(target));
+                }
+                renews |= matches!(facts.stmt(stmt).kind, StmtKind::Return(Some(_)));
+            });
+            facts.body_exprs(function.id, &mut |id| {
+                if let ExprKind::Call { func, .. } = facts.expr(id).kind
+                    && let ExprKind::Attribute { value, attr } = &facts.expr(func).kind
+                {
+                    ends |= ENDS.contains(&attr.as_str()) && kept(*value);
+                }
+            });
+            (ends && !renews && of.params.len() == 1).then(|| Close {
+                method: method.to_string(),
+                awaited: of.is_async,
+                args: None,
+                since: None,
+            })
+        })
+        .collect()
+}
+
 /// How an object of a class of the tree is closed, where it has a method for that: the one that the tree itself uses for what
 /// is kept under this name comes first.
 fn tree_close(life: &Lifecycle, class: ClassRef, name: Option<&Name>) -> Option<(Close, Vec<String>)> {
@@ -381,6 +423,9 @@ fn tree_close(life: &Lifecycle, class: ClassRef, name: Option<&Name>) -> Option<
             Some(Close { method: name.to_owned(), awaited, args: None, since: None })
         })
         .collect();
+    if ends.is_empty() {
+        ends = own_ends(life, class, name);
+    }
     if ends.is_empty() {
         return None;
     }
