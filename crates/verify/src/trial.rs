@@ -42,6 +42,8 @@ pub struct Trial {
     pub notes: Notes,
     /// Signs of trouble.
     pub signs: BTreeSet<Sign>,
+    /// What those signs tell of besides.
+    pub implied: BTreeSet<Sign>,
     /// Lines of standard output, normalised.
     pub printed: Printed,
     /// All it said.
@@ -102,10 +104,10 @@ pub fn run(
     let notes = workspace.left("notes", NOTES).unwrap_or_default();
     let notes = Notes::read(&String::from_utf8_lossy(&notes));
     let incidents = recogniser.incidents(&ran.output);
-    let mut signs: BTreeSet<Sign> = sign::of_incidents(case.tree, &incidents)
-        .into_iter()
-        .map(|sign| Sign { words: sign.words.replace(&format!("{root}/"), ""), ..sign })
-        .collect();
+    let relative = |sign: Sign| Sign { words: sign.words.replace(&format!("{root}/"), ""), ..sign };
+    let mut signs: BTreeSet<Sign> =
+        sign::of_incidents(case.tree, &incidents).into_iter().map(relative).collect();
+    let implied = sign::implied(case.tree, &incidents).into_iter().map(relative).collect();
     signs.extend(sign::of_notes(&notes));
     let text = String::from_utf8_lossy(&ran.output).into_owned();
     let printed = printed(&text, &String::from_utf8_lossy(&ran.stdout), &incidents, recogniser, &root);
@@ -121,7 +123,7 @@ pub fn run(
         symptoms: signs.iter().map(|sign| sign.id.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
         output: shortened(&text.replace(&root, ".")),
     };
-    Ok(Trial { run: proof, exit: ran.exit, incidents, notes, signs, printed, text })
+    Ok(Trial { run: proof, exit: ran.exit, incidents, notes, signs, implied, printed, text })
 }
 
 /// The lines of standard output that are not the symptom's own; early ones came before the first of them in the order of both

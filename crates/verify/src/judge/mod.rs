@@ -5,6 +5,7 @@
 
 mod lines;
 mod normal;
+mod sides;
 mod suite;
 mod verdict;
 
@@ -18,47 +19,15 @@ pub use suite::{Outcome, Suite};
 
 use crate::case::{Case, ProveOptions};
 use crate::place::{Place, Recogniser};
-use crate::reproduce::{self, Attempt, Reproduced, Sign};
+use crate::reproduce::{self, Attempt, Reproduced};
 use crate::run::Exit;
 use crate::trial::{self, Mode, Trial};
 use crate::verify_error::VerifyError;
+use sides::Sides;
 use verdict::{Evidence, verdict};
 
 /// How often the tree as it was is run again where something seems to be lost.
 const AGAIN: usize = 2;
-
-/// Runs of one attempt on both sides.
-#[derive(Debug, Default)]
-struct Sides {
-    before: Vec<Trial>,
-    after: Vec<Trial>,
-}
-
-impl Sides {
-    /// Signs that no run before had and that a plain run after has, or every watched one; each with whether it is of those.
-    fn new_signs(&self) -> Vec<(bool, &Sign)> {
-        let known: Vec<&Sign> = self.before.iter().flat_map(|trial| &trial.signs).collect();
-        let mut found = Vec::new();
-        for trial in &self.after {
-            // What comes from outside is told of by whoever meets it: a mend may have moved that.
-            let is_known = |sign: &&Sign| {
-                known.iter().any(|known| known.is(sign) || (sign.is_outside() && known.id == sign.id))
-            };
-            for sign in trial.signs.iter().filter(|sign| !is_known(sign)) {
-                let watched = trial.run.watched;
-                let always = self
-                    .after
-                    .iter()
-                    .filter(|other| other.run.watched)
-                    .all(|other| other.signs.iter().any(|also| also.is(sign)));
-                if !watched || always {
-                    found.push((watched, sign));
-                }
-            }
-        }
-        found
-    }
-}
 
 /// Judges a patch, after [`reproduce()`](reproduce::reproduce).
 pub fn judge(
@@ -289,18 +258,35 @@ fn outputs(reproduced: &Reproduced, sides: &Sides) -> Option<OutputChange> {
 
 /// Whether the trouble kept the program from doing what it is for: then what it said of that may be replaced.
 fn work_was_missing(reproduced: &Reproduced, first: &Trial) -> bool {
-    let undone = |id: &str| {
-        id == reproduce::sign::LEFT
-            || id == reproduce::sign::CUT_OFF
-            || id.contains("never-awaited")
-            || id.contains("task-destroyed")
-            || id.contains("never-retrieved")
-    };
     reproduced.silent
         || !first.exit.success()
-        || reproduced.seen.iter().any(|sign| undone(&sign.id))
+        || reproduced.seen.iter().any(|sign| leaves_undone(&sign.id))
         || first.incidents.iter().any(|incident| {
             !incident.exceptions.is_empty()
                 && incident.symptoms.iter().any(|id| reproduced.seen.iter().any(|sign| sign.id == *id))
         })
+}
+
+/// Whether a sign says by itself that something did not come to its end.
+fn leaves_undone(id: &str) -> bool {
+    const CUT: [&str; 3] = [reproduce::sign::LEFT, reproduce::sign::CUT_OFF, "killed-by-sigterm"];
+    const UNDONE: [&str; 3] = ["never-awaited", "task-destroyed", "never-retrieved"];
+    CUT.contains(&id) || UNDONE.iter().any(|word| id.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_program_said_of_its_work_may_be_said_otherwise() {
+        for id in
+            ["killed-by-sigterm", "task-left-behind", "task-destroyed-pending", "coroutine-never-awaited"]
+        {
+            assert!(leaves_undone(id), "{id}");
+        }
+        for id in ["event-loop-closed", "unclosed-client-session", "no-running-event-loop"] {
+            assert!(!leaves_undone(id), "{id}");
+        }
+    }
 }

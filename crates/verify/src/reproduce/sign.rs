@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use loopmend_model::{Frame, Incident, Tree};
+use loopmend_model::{Frame, Incident, Raised, SubjectKind, Tree};
 
 use crate::notes::Notes;
 
@@ -51,9 +51,7 @@ pub fn of_incidents<'i>(tree: &Tree, incidents: impl IntoIterator<Item = &'i Inc
         let place = place(tree, incident);
         let ids: Vec<&String> = incident.symptoms.iter().filter(|id| !IDLE.contains(&id.as_str())).collect();
         let telling: Vec<&&String> = ids.iter().filter(|id| !BESIDE.contains(&id.as_str())).collect();
-        let words = incident.messages.first().cloned().or_else(|| {
-            incident.exceptions.last().map(|raised| format!("{}: {}", raised.kind, raised.message))
-        });
+        let words = incident.messages.first().cloned().or_else(|| incident.exceptions.last().map(said));
         let words = words.unwrap_or_default();
         if !telling.is_empty() {
             signs.extend(telling.iter().map(|id| Sign {
@@ -76,22 +74,43 @@ pub fn of_incidents<'i>(tree: &Tree, incidents: impl IntoIterator<Item = &'i Inc
 
 /// What the notes tell of.
 pub fn of_notes(notes: &Notes) -> BTreeSet<Sign> {
-    let mut signs: BTreeSet<Sign> = notes
-        .left
-        .iter()
-        .filter(|task| task.is_own())
-        .map(|task| Sign {
-            id: LEFT.to_owned(),
-            place: task.name.clone(),
-            words: format!("`{}` is still at work when its loop ends", task.name),
-        })
-        .collect();
+    let mut signs: BTreeSet<Sign> =
+        notes.left.iter().filter(|task| task.is_own()).map(|task| left(&task.name)).collect();
     signs.extend(notes.cut_off().into_iter().map(|command| Sign {
         id: CUT_OFF.to_owned(),
         place: command.to_owned(),
         words: format!("`{command}` is cut off before its end"),
     }));
     signs
+}
+
+/// What messages tell of besides themselves: a task that was destroyed at work was left behind, and an exception that nobody
+/// asked for was raised. After a mend both may show openly, and are no news.
+pub fn implied<'i>(tree: &Tree, incidents: impl IntoIterator<Item = &'i Incident>) -> BTreeSet<Sign> {
+    let mut signs = BTreeSet::new();
+    for incident in incidents {
+        let tells = |word: &str| incident.symptoms.iter().any(|id| id.contains(word));
+        if tells("task-destroyed") {
+            let tasks = incident.subjects.iter().filter(|subject| subject.kind == SubjectKind::Task);
+            signs.extend(tasks.map(|task| left(&task.name)));
+        }
+        if let (true, Some(raised)) = (tells("never-retrieved"), incident.exceptions.last()) {
+            signs.insert(Sign { id: raised.kind.clone(), place: place(tree, incident), words: said(raised) });
+        }
+    }
+    signs
+}
+
+fn left(name: &str) -> Sign {
+    Sign {
+        id: LEFT.to_owned(),
+        place: name.to_owned(),
+        words: format!("`{name}` is still at work when its loop ends"),
+    }
+}
+
+fn said(raised: &Raised) -> String {
+    format!("{}: {}", raised.kind, raised.message)
 }
 
 /// Where an incident is: the innermost frame of the project in what was raised first, else where its object was made, else
@@ -128,7 +147,7 @@ pub fn own_path<'t>(tree: &'t Tree, path: &str) -> Option<&'t str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loopmend_model::{Raised, SourceFile};
+    use loopmend_model::{SourceFile, Subject};
 
     fn tree() -> Tree {
         let file = |path: &str| SourceFile { path: path.to_owned(), text: "".into() };
@@ -174,5 +193,21 @@ mod tests {
         incident.symptoms.clear();
         incident.exceptions[0].kind = "NameError".to_owned();
         assert_eq!(of_incidents(&tree(), [&incident]).first().unwrap().id, "NameError");
+    }
+
+    #[test]
+    fn a_destroyed_task_was_left_behind_and_an_unseen_exception_was_raised() {
+        let mut dropped = incident("task-destroyed-pending", "main.py", "go");
+        dropped.exceptions.clear();
+        dropped.subjects =
+            vec![Subject { kind: SubjectKind::Task, name: "Feed.run".to_owned(), place: None }];
+        assert_eq!(implied(&tree(), [&dropped]), BTreeSet::from([left("Feed.run")]));
+        let mut unseen = incident("task-exception-never-retrieved", "/srv/app/main.py", "send");
+        unseen.exceptions[0].message = "410".to_owned();
+        let mut logged = incident("x", "main.py", "send");
+        logged.exceptions.clone_from(&unseen.exceptions);
+        (logged.symptoms, logged.messages) = (Vec::new(), Vec::new());
+        assert_eq!(implied(&tree(), [&unseen]), of_incidents(&tree(), [&logged]));
+        assert!(implied(&tree(), [&logged]).is_empty());
     }
 }
