@@ -78,13 +78,16 @@ impl Fix {
         let options = FixOptions { unsafe_fixes: self.unsafe_fixes };
         let text = log.as_ref().map(Log::text).unwrap_or_default();
         let told = log.as_ref().map(|log| Told { incidents: &log.incidents, text: &text });
-        let (mended, proof) = if self.verify {
+        let (mended, mut proof) = if self.verify {
             let proved = self.proof.prove(&opened, told, options, talk)?;
             (proved.mended, proved.proof)
         } else {
             (loopmend_pipeline::fix_told(&opened.tree, told, options), None)
         };
         progress.finish_and_clear();
+        if let Some(proof) = &mut proof {
+            proof.repeat = self.repeat(false);
+        }
         if let (Some(folder), Some(proof), Some(patch)) = (self.proof.bundle(), &proof, &mended.patch) {
             self.proof.keep(folder, &opened.root, &mended.diagnoses, &text, patch, proof)?;
         }
@@ -101,6 +104,9 @@ impl Fix {
             Some(patch) if !self.diff && holds => self.apply(&opened, patch),
             _ => Ok(false),
         };
+        if let (Some(proof), Ok(true)) = (&mut proof, &applied) {
+            proof.repeat = self.repeat(true);
+        }
         let answer = Answer {
             mended: &mended,
             proof: proof.as_ref(),
@@ -111,6 +117,18 @@ impl Fix {
         self.tell(answer, talk)?;
         let applied = applied?;
         Ok(if finished(&mended, log.is_some(), applied) { Outcome::Done } else { Outcome::Left })
+    }
+
+    /// The command line that repeats the proof: a mend that was made is verified, another is asked for again.
+    fn repeat(&self, applied: bool) -> Option<String> {
+        let mut command = vec!["fix", "--verify"];
+        if applied {
+            command = vec!["verify"];
+        }
+        let flags =
+            [(self.diff, "--diff"), (self.unsafe_fixes, "--unsafe"), (self.allow_dirty, "--allow-dirty")];
+        command.extend(flags.into_iter().filter(|(given, _)| *given && !applied).map(|(_, name)| name));
+        self.proof.repeat(&command, self.path.as_deref(), self.log.as_deref())
     }
 
     fn apply(&self, opened: &Opened, patch: &Patch) -> anyhow::Result<bool> {

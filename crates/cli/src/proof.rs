@@ -1,5 +1,6 @@
 //! What commands that prove a mend share: how it is asked for, where it runs, how it is told.
 
+mod repeat;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -30,10 +31,10 @@ pub struct ProofOptions {
     #[arg(long, value_name = "COMMAND")]
     run: Option<String>,
     /// In how many runs the error must be gone.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=50))]
+    #[arg(long, value_name = "N", default_value_t = repeat::RUNS, value_parser = clap::value_parser!(u8).range(1..=50))]
     runs: u8,
     /// How long one run may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = repeat::LIMIT, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     limit: u32,
     /// A service of this machine that the runs may reach; those that the source names on loopback may be reached too.
     #[arg(long, value_name = "HOST:PORT")]
@@ -57,8 +58,8 @@ impl ProofOptions {
     pub fn plain(environment: &Path) -> Self {
         Self {
             run: None,
-            runs: 3,
-            limit: 120,
+            runs: repeat::RUNS,
+            limit: repeat::LIMIT,
             service: Vec::new(),
             python: Some(environment.to_path_buf()),
             no_test: false,

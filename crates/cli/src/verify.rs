@@ -75,6 +75,8 @@ impl Verify {
         };
         let wanted = kept.as_ref().map_or_else(|| self.proof.clone(), |bundle| self.proof.like(bundle));
         let (diagnoses, proof) = prove(&opened, &patch, log.as_ref(), &wanted, talk)?;
+        let repeat = self.proof.repeat(&["verify"], self.path.as_deref(), self.log.as_deref());
+        let proof = Proof { repeat, ..proof };
         if let (Some(folder), None) = (self.proof.bundle(), &kept) {
             let text = log.as_ref().map(Log::text).unwrap_or_default();
             wanted.keep(folder, &opened.root, &diagnoses, &text, &patch, &proof)?;

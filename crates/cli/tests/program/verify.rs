@@ -88,6 +88,11 @@ fn a_mend_that_holds_is_proved_and_made() {
     assert_eq!(proof["place"]["sandboxed"], false);
     assert!(proof["runs"].as_array().is_some_and(|runs| runs.len() >= 4), "{proof:#}");
     assert_eq!(project.read("jobs.py"), DEFECT.replace("    store(\"a\")", "    await store(\"a\")"));
+    let repeat = proof["repeat"].as_str().expect("it is said");
+    assert!(repeat.starts_with("loopmend verify --"), "{repeat}");
+    let words = shlex::split(repeat).expect("a shell reads it");
+    let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    assert!(printed(&mut project.loopmend(&words), 0).contains("Proved"));
 }
 
 #[test]
@@ -135,8 +140,10 @@ fn a_bundle_repeats_the_proof() {
         return;
     };
     assert_eq!(answer["proof"]["level"], "proved");
-    let python = python().expect("it was there before");
-    let arguments = ["verify", "--bundle", folder, "--python", &python, "--no-sandbox"];
+    let repeat = answer["proof"]["repeat"].as_str().expect("it is said");
+    let words = shlex::split(repeat).expect("a shell reads it");
+    let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    assert_eq!(arguments[..3], ["verify", "--bundle", folder]);
     let text = printed(&mut project.loopmend(&arguments), 0);
     assert!(text.contains("Proved"), "{text}");
     printed(&mut project.loopmend(&["undo"]), 0);
