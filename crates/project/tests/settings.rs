@@ -133,7 +133,7 @@ fn own_settings_exclude_and_complain() {
     assert_eq!(
         read_tree(folder.path(), &options).unwrap_err().to_string(),
         "read the settings: pyproject.toml:3: unknown key `verbose` in [tool.loopmend]; \
-         known are `ignore`, `exclude`, `resources`"
+         known are `ignore`, `exclude`, `run`, `services`, `resources`"
     );
 }
 
