@@ -272,7 +272,14 @@ impl Evidence<'_> {
 
 fn gone(evidence: &Evidence<'_>) -> String {
     let total = evidence.sides.after.len();
-    let what = evidence.reproduced.seen.iter().next().map_or("it", |sign| sign.words.as_str());
+    // What is told of at another place now is not what went.
+    let lives_on = |sign: &&Sign| {
+        evidence.sides.after.iter().any(|trial| trial.signs.iter().any(|other| other.id == sign.id))
+    };
+    let seen = &evidence.reproduced.seen;
+    let what =
+        seen.iter().find(|sign| !lives_on(sign)).or_else(|| seen.iter().find(|sign| !sign.is_outside()));
+    let what = what.map_or("it", |sign| sign.words.as_str());
     let command = evidence.main.map_or("", |attempt| attempt.command.as_str());
     format!("seen before and gone in {total} of {total} runs of `{command}`: {what}")
 }
