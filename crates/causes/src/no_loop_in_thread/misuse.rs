@@ -206,15 +206,20 @@ fn on_loops(life: &Lifecycle) -> Vec<Misuse> {
             continue;
         }
         for act in handle.operations.iter().filter(|act| !act.handed) {
-            let name = match &act.kind {
-                LoopAct::Method(name) if LOOP_METHODS.contains(&name.as_str()) => name.to_string(),
-                LoopAct::Stop => "stop".to_owned(),
-                _ => continue,
-            };
+            let Some(name) = loop_method(&act.kind) else { continue };
             found.push(Misuse { call: act.at, act: Act::Method { loop_: act.receiver, name } });
         }
     }
     found
+}
+
+/// The method that is called, where only the loop's own thread may call it.
+fn loop_method(act: &LoopAct) -> Option<String> {
+    match act {
+        LoopAct::Method(name) if LOOP_METHODS.contains(&name.as_str()) => Some(name.to_string()),
+        LoopAct::Stop => Some("stop".to_owned()),
+        _ => None,
+    }
 }
 
 /// What the program does to a loop that a thread of its own runs, where it stands in no thread itself.
@@ -230,11 +235,7 @@ fn from_outside(life: &Lifecycle) -> Vec<Misuse> {
             continue;
         }
         for act in handle.operations.iter().filter(|act| !act.handed) {
-            let name = match &act.kind {
-                LoopAct::Method(name) if LOOP_METHODS.contains(&name.as_str()) => name.to_string(),
-                LoopAct::Stop => "stop".to_owned(),
-                _ => continue,
-            };
+            let Some(name) = loop_method(&act.kind) else { continue };
             // What makes the loop and its thread may give it work before that begins.
             let early = act.function == handle.function || starts_thread(life, act.function);
             if !early && is_outside(life, act.function) {

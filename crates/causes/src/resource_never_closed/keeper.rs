@@ -35,14 +35,8 @@ pub(super) fn close_in_class(
         if !closer.awaits() && closer.steps.is_empty() {
             return Err(Declined::because(format!("`{attr}` has no method that closes it")));
         }
-        let body: String = close.lines().fold(String::new(), |text, line| text + "    " + line + "\n");
-        let method = format!("async def {end}(self):\n    await super().{end}()\n{body}");
-        let found = source
-            .statement_at(facts.stmt(of.stmt).range)
-            .ok_or_else(|| Declined::because("the class was not found"))?;
-        let node =
-            found.stmt.as_class_def_stmt().ok_or_else(|| Declined::because("the class was not found"))?;
-        edits.try_add(class.file, insert_at_end(&source, &node.body, &method))?;
+        let head = format!("async def {end}(self):\n    await super().{end}()");
+        add_method(edits, class, &head, &close)?;
         edits.adds("super".to_owned());
         edits.adds(end.clone());
         edits.note(format!("`{}` has a new method `{end}()`, which its library calls", of.name));
@@ -75,14 +69,7 @@ pub(super) fn close_in_class(
                     ))
                 })?;
             let keyword = if closer.awaits() { "async def" } else { "def" };
-            let body: String = close.lines().fold(String::new(), |text, line| text + "    " + line + "\n");
-            let method = format!("{keyword} {name}(self):\n{body}");
-            let found = source
-                .statement_at(facts.stmt(of.stmt).range)
-                .ok_or_else(|| Declined::because("the class was not found"))?;
-            let node =
-                found.stmt.as_class_def_stmt().ok_or_else(|| Declined::because("the class was not found"))?;
-            edits.try_add(class.file, insert_at_end(&source, &node.body, &method))?;
+            add_method(edits, class, &format!("{keyword} {name}(self):"), &close)?;
             (Step { method: name.to_owned(), arguments: String::new(), awaited: closer.awaits() }, true)
         }
     };
@@ -118,6 +105,18 @@ pub(super) fn close_in_class(
         edits.note(format!("`{}` has a new method `{name}()`", of.name));
     }
     Ok(())
+}
+
+/// Adds a method at the end of a class: its head, one level deep, and these statements as the rest of its body.
+fn add_method(edits: &mut Edits<'_>, class: ClassRef, head: &str, statements: &str) -> Result<(), Declined> {
+    let facts = edits.life.facts(class.file);
+    let source = edits.source(class.file);
+    let node = source
+        .statement_at(facts.stmt(facts.class(class.id).stmt).range)
+        .and_then(|found| found.stmt.as_class_def_stmt())
+        .ok_or_else(|| Declined::because("the class was not found"))?;
+    let body: String = statements.lines().fold(String::new(), |text, line| text + "    " + line + "\n");
+    edits.try_add(class.file, insert_at_end(&source, &node.body, &format!("{head}\n{body}")))
 }
 
 /// The coroutine method by which the library ends objects of a class that is based on one of its own: `close` of a
